@@ -1,0 +1,132 @@
+// Package decision holds the answer to "may this call pass?": the closed list of refusals, and how a decision travels
+// from the authorizer to the function behind it. It does no I/O.
+//
+// An HTTP API cannot shape a denial, so a refusal travels like an allow: as one string in the authorizer's context.
+// Whoever receives it must call Verify, which binds it to exactly one call.
+package decision
+
+import (
+	"encoding/json"
+	"time"
+
+	"sluice/shared/catalog"
+	"sluice/shared/problem"
+)
+
+// ContextKey is the member of the authorizer context that carries the decision.
+const ContextKey = "decision"
+
+// Plane is which of the two HTTP APIs a decision is for.
+type Plane string
+
+// The planes.
+const (
+	Gateway    Plane = "gateway"
+	Management Plane = "management"
+)
+
+// Decision is the authorizer's verdict on exactly one call. Either Refusal is set, or the call may pass.
+type Decision struct {
+	Call    Call           `json:"c"`
+	Refusal *Denial        `json:"r,omitempty"`
+	Caller  Caller         `json:"w"`
+	Target  Target         `json:"t"`
+	Limits  []Limit        `json:"l,omitempty"`
+	Notice  *Notice        `json:"n,omitempty"`
+	Admin   *catalog.Actor `json:"a,omitempty"` // management plane: who acts
+	At      time.Time      `json:"at"`          // when it was decided, UTC
+}
+
+// Call is the one call that a decision is about.
+type Call struct {
+	Plane     Plane  `json:"p"`
+	RequestID string `json:"i"`
+	Method    string `json:"m"`
+	Path      string `json:"u"` // as received
+}
+
+// Denial says why a call may not pass.
+type Denial struct {
+	Code   Refusal           `json:"c"`
+	Detail string            `json:"d,omitempty"` // what would fix it; safe for the caller
+	Allow  []string          `json:"a,omitempty"` // method_not_allowed: the methods that are there
+	Link   string            `json:"l,omitempty"` // version_retired: path of the successor, "/orders/v2"
+	Faults []problem.Fault   `json:"f,omitempty"`
+	Hints  map[string]string `json:"h,omitempty"` // extra members of the problem, e.g. missing scopes
+}
+
+// Caller is who calls.
+type Caller struct {
+	Consumer     catalog.ConsumerID     `json:"c,omitempty"`
+	App          catalog.AppID          `json:"a,omitempty"`
+	Key          catalog.KeyID          `json:"k,omitempty"`
+	Subscription catalog.SubscriptionID `json:"s,omitempty"`
+	Plan         catalog.PlanID         `json:"p,omitempty"`
+	Scopes       []string               `json:"o,omitempty"`
+}
+
+// Target is what is called and where the call goes.
+type Target struct {
+	API       catalog.APIID      `json:"a,omitempty"`
+	Version   catalog.VersionID  `json:"v,omitempty"`
+	Revision  catalog.RevisionID `json:"r,omitempty"`
+	Operation string             `json:"o,omitempty"` // operation id, or "GET /template" where the contract has none
+	Route     string             `json:"t,omitempty"` // path template
+	Path      string             `json:"p,omitempty"` // canonical, percent-encoded path for the upstream, "/orders/42"
+	Upstream  catalog.Upstream   `json:"u,omitzero"`
+}
+
+// LimitKind tells the two sorts of limit apart.
+type LimitKind string
+
+// The sorts of limit.
+const (
+	RateLimit  LimitKind = "rate"
+	QuotaLimit LimitKind = "quota"
+)
+
+// Limit is one limit that the call must take one unit of before it passes.
+type Limit struct {
+	Kind     LimitKind      `json:"k"`
+	Name     string         `json:"n"` // policy name shown in RateLimit headers
+	Requests int            `json:"q"`
+	Seconds  int            `json:"s,omitempty"` // rate
+	Burst    int            `json:"b,omitempty"` // rate; at least 1
+	Period   catalog.Period `json:"p,omitempty"` // quota
+}
+
+// Notice is what the consumer should learn of the version's end (RFC 9745, RFC 8594).
+type Notice struct {
+	Deprecated time.Time  `json:"d"`
+	Sunset     *time.Time `json:"s,omitempty"`
+	Successor  string     `json:"l,omitempty"` // path of the successor, "/orders/v2"
+}
+
+// Allowed reports whether the call may pass.
+func (d *Decision) Allowed() bool { return d.Refusal == nil }
+
+// Encode writes the decision for the authorizer context.
+func (d *Decision) Encode() (string, error) {
+	b, err := json.Marshal(d)
+	return string(b), err
+}
+
+// Verify reads a decision from the authorizer context and binds it to the call at hand: a decision that is missing,
+// garbled, or about another plane, request, method or path is an error, and the call must then be refused (promise 1).
+func Verify(context map[string]any, want Call) (*Decision, error) {
+	s, ok := context[ContextKey].(string)
+	if !ok || s == "" {
+		return nil, problem.New(problem.Internal, "the call came without a decision")
+	}
+	var d Decision
+	if err := json.Unmarshal([]byte(s), &d); err != nil {
+		return nil, problem.Wrap(err, problem.Internal, "the decision cannot be read")
+	}
+	if d.Call != want {
+		return nil, problem.New(problem.Internal, "the decision is about another call")
+	}
+	if d.Refusal == nil && d.At.IsZero() {
+		return nil, problem.New(problem.Internal, "the decision is empty")
+	}
+	return &d, nil
+}
