@@ -1,0 +1,67 @@
+// Package gatewayevent is API Gateway's events, in and out: how a call is named, how its path is read, how a problem is
+// answered, and how an http.Handler is run behind a Lambda function.
+//
+// The data plane works on the event types themselves: the adapter of aws-lambda-go-api-proxy splits header values on
+// commas and trusts a header that a client can send. The management functions are http.Handlers; they run behind the
+// adapter, and Handler is the guard in front of it.
+package gatewayevent
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sluice/shared/decision"
+	"sluice/shared/problem"
+)
+
+// CallOf names the call that a function is invoked for.
+func CallOf(plane decision.Plane, e events.APIGatewayV2HTTPRequest) decision.Call {
+	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: e.RawPath}
+}
+
+// AuthorizerCall names the call that the authorizer is asked about. It equals CallOf of the same call.
+func AuthorizerCall(plane decision.Plane, e events.APIGatewayV2CustomAuthorizerV2Request) decision.Call {
+	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: e.RawPath}
+}
+
+// PlaneOf tells the plane by the route key, which the deployed template chooses and no client can: routes below /admin/
+// are the management plane's, every other route is the gateway's.
+func PlaneOf(routeKey string) decision.Plane {
+	_, path, found := strings.Cut(routeKey, " ")
+	if found && strings.HasPrefix(path, "/admin/") {
+		return decision.Management
+	}
+	return decision.Gateway
+}
+
+// Header finds a header whatever case the event writes it in. HTTP APIs write lower case; others exist.
+func Header(headers map[string]string, name string) (string, bool) {
+	if v, ok := headers[name]; ok {
+		return v, true
+	}
+	for k, v := range headers {
+		if strings.EqualFold(k, name) {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// ProblemResponse answers with a problem. Extra headers are written as given, in lower case.
+func ProblemResponse(d problem.Document, headers map[string]string) events.APIGatewayV2HTTPResponse {
+	body, err := json.Marshal(d)
+	if err != nil { // an Extra that cannot be written: the fixed members always can
+		d.Extra = nil
+		body, _ = json.Marshal(d) // #nosec G104 -- strings and numbers only
+	}
+	h := map[string]string{"content-type": problem.MediaType, "cache-control": "no-store"}
+	if d.RequestID != "" {
+		h["x-request-id"] = d.RequestID
+	}
+	for k, v := range headers {
+		h[strings.ToLower(k)] = v
+	}
+	return events.APIGatewayV2HTTPResponse{StatusCode: d.Status, Headers: h, Body: string(body)}
+}

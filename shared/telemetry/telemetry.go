@@ -1,0 +1,53 @@
+// Package telemetry writes what operators see: one structured log event per request, with redaction.
+//
+// Logs are JSON lines on standard output, which Lambda ships. Nothing in them is a secret (promise 7): attributes whose
+// name says that they hold one are replaced, and so is anything that looks like a Sluice key, wherever it stands.
+package telemetry
+
+import (
+	"io"
+	"log/slog"
+	"regexp"
+	"strings"
+)
+
+// Redacted replaces a secret in a log.
+const Redacted = "[redacted]"
+
+// secretNames are parts of attribute names that hold secrets.
+var secretNames = []string{"secret", "password", "token", "authorization", "api_key", "apikey", "api-key", "cookie", "credential"}
+
+// secretShape is a key of ours in the midst of a text. The two prefixes are all that is ever kept of one.
+var secretShape = regexp.MustCompile(`\b(sl[ka]_)[0-9A-Za-z_-]{8,}`)
+
+// New makes the logger of a process.
+func New(w io.Writer, level slog.Leveler) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: redact}))
+}
+
+func redact(_ []string, a slog.Attr) slog.Attr {
+	name := strings.ToLower(a.Key)
+	for _, s := range secretNames {
+		if strings.Contains(name, s) {
+			return slog.String(a.Key, Redacted)
+		}
+	}
+	switch a.Value.Kind() {
+	case slog.KindString:
+		return scrub(a, a.Value.String())
+	case slog.KindAny:
+		if err, ok := a.Value.Any().(error); ok {
+			return slog.String(a.Key, secretShape.ReplaceAllString(err.Error(), "${1}"+Redacted))
+		}
+	default: // numbers, times, booleans and groups hold no text; a group's members come one by one
+	}
+	return a
+}
+
+// scrub copies only when there is something to hide: almost no log line has a key in it.
+func scrub(a slog.Attr, s string) slog.Attr {
+	if !strings.Contains(s, "slk_") && !strings.Contains(s, "sla_") {
+		return a
+	}
+	return slog.String(a.Key, secretShape.ReplaceAllString(s, "${1}"+Redacted))
+}
