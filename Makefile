@@ -1,0 +1,126 @@
+# Sluice: `make help` says what there is. Needs Go, npm, make and bash; everything else is installed here, pinned.
+
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL := help
+
+# One set of flags for every build on this machine, so that each package is compiled once.
+GO_BUILD     := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w'
+FUNCTIONS    := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
+PROGRAMS     := $(addprefix ./functions/,$(FUNCTIONS)) ./scripts/sluice
+TOOLS_STAMP  := scripts/tools/node_modules/.package-lock.json
+PRIVATE      := .sluice
+LINT_VERSION := v2.15.0
+LINT         := $(PRIVATE)/bin/golangci-lint-$(LINT_VERSION)
+
+# What `sam build` passes in; a bundle for another processor: make build LAMBDA_GOARCH=amd64.
+LAMBDA_GOARCH ?= arm64
+SAM           ?= sam
+
+.PHONY: help
+help: ## say what there is (the default)
+	@echo 'Sluice: an API management platform for your own cloud account.'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '`make run` reads SLUICE_GATEWAY_ADDR, SLUICE_MANAGEMENT_ADDR, SLUICE_DATA_DIR, SLUICE_ADMIN_KEY,'
+	@echo 'SLUICE_DEMO=off and SLUICE_LOCAL_FLAGS: see scripts/README.md.'
+
+.PHONY: run
+run: ## install what is missing, build, start the local cloud with demo data; ^C ends it
+	@echo '[1/4] tools: the DynamoDB engine'
+	@$(MAKE) tools
+	@echo '[2/4] modules: the Go packages that go.mod pins'
+	@$(MAKE) modules
+	@echo '[3/4] programs: $(words $(FUNCTIONS)) functions and the command line'
+	@$(MAKE) programs
+	@echo '[4/4] starting the local cloud'
+	@exec bin/sluice local --with-parent $(SLUICE_LOCAL_FLAGS)
+
+.PHONY: test
+test: ## install what is missing and run every test that needs no cloud and no browser
+	@$(MAKE) tools
+	go test ./...
+
+.PHONY: build
+build: ## `sam build` for the cloud (SAM=path of the SAM CLI)
+	LAMBDA_GOARCH=$(LAMBDA_GOARCH) $(SAM) build
+
+.PHONY: check
+check: format vet lint race structure store templates deploy management ## what CI runs: format, lint, race tests, structure, store, templates, deploy
+	@echo 'check: all of it passed'
+
+# --- what is installed and built here ---------------------------------------------------------------------------------
+
+.PHONY: tools
+tools: $(TOOLS_STAMP) ## install the pinned programs that npm brings
+	@:
+
+$(TOOLS_STAMP): scripts/tools/package-lock.json
+	@cd scripts/tools && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Loading the packages fetches their modules and says how many there are to compile.
+.PHONY: modules
+modules:
+	@mkdir -p bin
+	@go list -tags lambda.norpc -deps $(PROGRAMS) 2> >(grep --line-buffered -v '^go: finding' >&2) | wc -l > bin/.packages
+
+.PHONY: programs
+programs:
+	@mkdir -p bin/built $(addprefix bin/functions/,$(FUNCTIONS))
+	@total=$$(cat bin/.packages 2>/dev/null || echo '?'); $(GO_BUILD) -v -o bin/built/ $(PROGRAMS) 2>&1 | awk -v total="$$total" \
+	  '/^[^ ]+$$/ { if (++n % 25 == 0) { print "      compiled " n " of at most " total " packages"; fflush() }; next } { print; fflush() }'
+	@for f in $(FUNCTIONS); do ln -f bin/built/$$f bin/functions/$$f/bootstrap; done
+	@ln -f bin/built/sluice bin/sluice
+
+# `sam build` calls build-<LogicalId>: AuthorizerFunction is functions/authorizer. No build id: equal sources, equal bundles.
+build-%Function:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -trimpath -buildvcs=false -tags lambda.norpc \
+	  -ldflags '-s -w -buildid=' -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$(shell echo '$*' | tr 'A-Z' 'a-z')
+
+$(LINT):
+	@echo 'lint: building golangci-lint $(LINT_VERSION)'
+	@mkdir -p $(PRIVATE)/bin
+	@GOBIN=$(CURDIR)/$(PRIVATE)/bin GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(PRIVATE)/bin/golangci-lint $@
+
+.PHONY: clean
+clean: ## remove what was built; installed tools and the local cloud's data stay
+	rm -rf bin .aws-sam
+
+# --- the parts of `make check`, each runnable by itself ---------------------------------------------------------------
+
+.PHONY: format
+format: ## fail if a Go file is not gofmt-ed
+	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	go vet ./...
+
+.PHONY: lint
+lint: $(LINT) ## golangci-lint, pinned
+	$(LINT) run ./...
+
+.PHONY: race
+race: tools ## every test again, with the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./...
+
+.PHONY: structure
+structure: ## sizes and import rules
+	go test -count=1 ./test/structure/...
+
+.PHONY: store
+store: tools ## the store's conformance suite, on both engines
+	@if [ -x scripts/tools/dynamodb-local.sh ]; then scripts/tools/dynamodb-local.sh; else echo 'store: scripts/tools/dynamodb-local.sh is not there'; fi
+
+.PHONY: templates deploy management
+templates: ## lint template.yaml and infra/, as written and as transformed
+	@if [ -x test/deploy/lint.sh ]; then test/deploy/lint.sh; else echo 'templates: test/deploy/lint.sh is not there'; fi
+deploy: ## deploy the bundle for real into a local AWS and run the main journey there
+	@if [ -x test/deploy/run.sh ]; then test/deploy/run.sh; else echo 'deploy: test/deploy/run.sh is not there'; fi
+management: ## hold the Management API against its own OpenAPI document
+	@if [ -x test/management/run.sh ]; then test/management/run.sh; else echo 'management: test/management/run.sh is not there'; fi
