@@ -1,0 +1,63 @@
+package authorize
+
+import (
+	"slices"
+
+	"sluice/shared/catalog"
+	"sluice/shared/decision"
+)
+
+// What an allow grants: who is counted, where the call goes, which limits it takes, what the caller should learn.
+
+// caller names the caller with the terms it calls under. A scope counts if the subscription has it and the plan (still)
+// offers it.
+func (f *facts) caller(who *caller) decision.Caller {
+	c := who.named()
+	c.Subscription, c.Plan = f.grant.ID, f.plan.ID
+	c.Scopes = f.grant.Scopes
+	offered := func(s string) bool { return slices.Contains(f.plan.Scopes, s) }
+	for _, s := range f.grant.Scopes {
+		if !offered(s) {
+			c.Scopes = slices.DeleteFunc(slices.Clone(f.grant.Scopes), func(s string) bool { return !offered(s) })
+			break
+		}
+	}
+	return c
+}
+
+// target is what is called and where the call goes.
+func (f *facts) target() decision.Target {
+	op := f.match.Operation
+	return decision.Target{API: f.api.ID, Version: f.version.Version, Revision: f.version.Revision,
+		Operation: op.ID, Route: op.Template, Path: f.upstream, Upstream: f.version.Upstream}
+}
+
+// limits are the plan's, each named after it.
+func (f *facts) limits() []decision.Limit {
+	limits := make([]decision.Limit, 0, 2)
+	if r := f.plan.Rate; r != nil {
+		burst := r.Burst
+		if burst == 0 {
+			burst = r.Requests
+		}
+		limits = append(limits, decision.Limit{Kind: decision.RateLimit, Name: string(f.plan.ID) + "-rate",
+			Requests: r.Requests, Seconds: r.Seconds, Burst: max(1, burst)})
+	}
+	if q := f.plan.Quota; q != nil {
+		limits = append(limits, decision.Limit{Kind: decision.QuotaLimit, Name: string(f.plan.ID) + "-quota",
+			Requests: q.Requests, Period: q.Period})
+	}
+	return limits
+}
+
+// notice tells of the version's end, if it is near.
+func (f *facts) notice() *decision.Notice {
+	if f.version.State != catalog.Deprecated {
+		return nil
+	}
+	n := &decision.Notice{Deprecated: f.version.Updated, Sunset: f.version.Sunset, Successor: f.successor}
+	if f.version.Deprecated != nil {
+		n.Deprecated = *f.version.Deprecated
+	}
+	return n
+}

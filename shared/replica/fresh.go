@@ -1,0 +1,173 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sluice/shared/problem"
+)
+
+const (
+	// window is the bound of promise 2, and the least time between two attempts while the store is out of reach.
+	window = time.Second
+	// attemptTimeout bounds one attempt to follow the feed. Two fit in a window.
+	attemptTimeout = 400 * time.Millisecond
+	// firstTimeout bounds the attempts of a new instance, which has connections to open.
+	firstTimeout = 2 * time.Second
+	// maxCatchUp is how many entries are worth reading; an instance that is further behind starts anew.
+	maxCatchUp = 1000
+	// rounds is how often one call of Fresh looks again, where checks end too old to be of use (a freeze in their midst).
+	rounds = 3
+)
+
+// state is what is known of the last checks. It is never changed, only replaced.
+type state struct {
+	checked time.Time // when the last good check started; zero before the first
+	failed  time.Time // when the last attempt started, if it failed; else zero
+	cause   error     // why it failed
+}
+
+func (s *state) down() bool { return !s.failed.IsZero() }
+
+func (s *state) unavailable() error {
+	return problem.Wrap(s.cause, problem.Unavailable, "the configuration cannot be read at the moment")
+}
+
+// Fresh makes sure that what the getters then give is at most one second old, and is called once before each decision.
+// It costs nothing if the last good check started less than a second ago, else one strongly consistent read, plus reading
+// what is new. Concurrent callers share one check, and use it only if it started within a second of their looking.
+//
+// Where the store cannot be reached, the answer is nil as long as the last good check is younger than StaleMax, and
+// problem.Unavailable from then on. Callers with an ended ctx get problem.Unavailable too.
+func (v *View) Fresh(ctx context.Context) error {
+	for range rounds {
+		s, now := v.state.Load(), v.now()
+		if within(now, s.checked, window) {
+			return nil
+		}
+		if within(now, s.failed, window) {
+			return v.serveStale(s, now)
+		}
+		if err := v.check(ctx, s); err != nil {
+			return err
+		}
+	}
+	return problem.New(problem.Unavailable, "the configuration cannot be read fast enough to be sure of it")
+}
+
+// Stale reports whether the view is served beyond its bound since the store cannot be reached.
+func (v *View) Stale() bool { return v.state.Load().down() }
+
+// serveStale decides what an outage means for what is known.
+func (v *View) serveStale(s *state, now time.Time) error {
+	if within(now, s.checked, v.staleMax) {
+		return nil
+	}
+	return s.unavailable()
+}
+
+// within reports whether since lies less than d before now by the wall clock and by the monotonic clock. The monotonic
+// clock of a frozen instance may stand still, and the wall clock may be set: the less favourable of the two counts, and a
+// clock that went backwards proves nothing.
+func within(now, since time.Time, d time.Duration) bool {
+	if since.IsZero() {
+		return false
+	}
+	wall, monotonic := now.Round(0).Sub(since.Round(0)), now.Sub(since)
+	return wall >= 0 && wall < d && monotonic >= 0 && monotonic < d
+}
+
+// check waits for the check that is under way, or makes one if the state is still the one that asked for it.
+func (v *View) check(ctx context.Context, asked *state) error {
+	v.mu.Lock()
+	if running := v.running; running != nil {
+		v.mu.Unlock()
+		select {
+		case <-running:
+			return nil
+		case <-ctx.Done():
+			return problem.Wrap(ctx.Err(), problem.Unavailable, "the call ended before the configuration was checked")
+		}
+	}
+	if v.state.Load() != asked {
+		v.mu.Unlock()
+		return nil
+	}
+	done := make(chan struct{})
+	v.running = done
+	v.mu.Unlock()
+	defer func() {
+		v.mu.Lock()
+		v.running = nil
+		v.mu.Unlock()
+		close(done)
+	}()
+	v.attempt(ctx, asked)
+	return nil
+}
+
+// attempt follows the feed and records how that went. Other callers wait for it, so the end of this caller's context does
+// not end it. A view that was well tries twice: a connection that died during a freeze must not look like an outage.
+func (v *View) attempt(ctx context.Context, before *state) {
+	tries, timeout := 2, attemptTimeout
+	if before.down() {
+		tries = 1
+	} else if before.checked.IsZero() {
+		timeout = firstTimeout
+	}
+	var started time.Time
+	var err error
+	for range tries {
+		started = v.now()
+		if err = v.follow(context.WithoutCancel(ctx), timeout); err == nil {
+			v.state.Store(&state{checked: started})
+			return
+		}
+	}
+	v.state.Store(&state{checked: before.checked, failed: started, cause: err})
+}
+
+// follow brings the view up to the head of the feed.
+func (v *View) follow(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	head, err := v.source.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if !v.synced || head < v.cursor || head-v.cursor > maxCatchUp {
+		v.restart(head)
+		return nil
+	}
+	for v.cursor < head {
+		entries, err := v.source.Since(ctx, v.cursor)
+		if err != nil && (ctx.Err() != nil || unreachable(err)) {
+			return err
+		}
+		before := v.cursor
+		for _, e := range entries {
+			if e.Seq > v.cursor+1 {
+				break // a hole
+			}
+			for _, r := range e.Touches {
+				v.drop(r)
+			}
+			v.cursor = max(v.cursor, e.Seq)
+		}
+		if err != nil || v.cursor == before {
+			v.restart(head)
+		}
+	}
+	return nil
+}
+
+// restart drops everything. head was read before, so whatever is loaded from now on is at least as new.
+func (v *View) restart(head int64) {
+	v.dropAll()
+	v.cursor, v.synced = head, true
+}
+
+func unreachable(err error) bool {
+	return problem.Is(err, problem.Unavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}

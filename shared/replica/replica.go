@@ -1,0 +1,266 @@
+// Package replica is the bounded-stale view of configuration that each instance keeps (promise 2).
+//
+// A View answers from memory. What keeps it true is the feed: every change of configuration is one entry with a sequence
+// number that has no gaps, and names what instances must forget. Before each decision the caller calls Fresh, which makes
+// sure that the view has followed the feed up to a head that was read less than a second ago. The steps rest on these rules:
+//
+//  1. The head is read strongly consistently, and before anything is dropped or loaded on the strength of it.
+//  2. A check counts from the moment it started, since what it read may be as old as that.
+//  3. An entry drops exactly what it names; a load of the same thing that was under way is not kept.
+//  4. Whatever is not a clean continuation (a gap, a hole, a head that went back, an unreadable entry) drops everything.
+//
+// So every cached value was current when the last good check started, or later.
+//
+// While the store cannot be reached, what is known is served until Options.StaleMax after the last good check, and what is
+// not known is problem.Unavailable at once, without asking; after StaleMax, Fresh itself is problem.Unavailable. The store
+// is then tried at most once a second.
+//
+// The caches are maps bounded by count with CLOCK eviction, one lock each: measured against otter v2 and a sharded map
+// (README.md), the plain one reads fastest where it matters, and the race of a load against an invalidation needs a rule
+// of its own anyway.
+package replica
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/shared/catalog"
+	"sluice/shared/contract"
+)
+
+// Feed is the gap-free log of changes. Both reads are strongly consistent.
+type Feed interface {
+	// Head gives the sequence number of the newest change, 0 before the first.
+	Head(ctx context.Context) (int64, error)
+	// Since gives entries seq+1, seq+2 ... in order, all or the first page of them. Any error but problem.Unavailable means
+	// that the entries cannot be had any more.
+	Since(ctx context.Context, seq int64) ([]catalog.Entry, error)
+}
+
+// Callers is where what is known of callers is loaded from, strongly consistently. What is not there is problem.NotFound,
+// and a store that does not answer is problem.Unavailable; the same holds for Products.
+type Callers interface {
+	Credential(ctx context.Context, hash string) (catalog.Credential, error)
+	App(ctx context.Context, id catalog.AppID) (catalog.App, error)
+	Consumer(ctx context.Context, id catalog.ConsumerID) (catalog.Consumer, error)
+	Grant(ctx context.Context, app catalog.AppID, api catalog.APIID) (catalog.Subscription, error)
+}
+
+// Products is where what is known of APIs is loaded from, strongly consistently.
+type Products interface {
+	API(ctx context.Context, id catalog.APIID) (catalog.API, error)
+	Version(ctx context.Context, api catalog.APIID, v catalog.VersionID) (catalog.Version, error)
+	Plan(ctx context.Context, id catalog.PlanID) (catalog.Plan, error)
+	RevisionChunk(ctx context.Context, api catalog.APIID, v catalog.VersionID, r catalog.RevisionID, name string) ([]byte, error)
+}
+
+// Source is the store.
+type Source interface {
+	Feed
+	Callers
+	Products
+}
+
+// Options bounds a View. Zero values mean the defaults.
+type Options struct {
+	StaleMax   time.Duration // how long known entries are served without a good check; 0 means DefaultStaleMax
+	Entries    int           // entries per kind of resource; 0 means DefaultEntries
+	IndexBytes int           // bytes of stored route indexes, all contracts together; 0 means DefaultIndexBytes
+}
+
+// The defaults of Options.
+const (
+	DefaultStaleMax   = 5 * time.Minute
+	DefaultEntries    = 10_000
+	DefaultIndexBytes = 8 << 20
+)
+
+// View is one instance's view of the configuration. It is safe for concurrent use.
+type View struct {
+	source   Source
+	now      func() time.Time
+	staleMax time.Duration
+	kept     kept
+
+	state atomic.Pointer[state]
+
+	mu      sync.Mutex    // guards running
+	running chan struct{} // closed when the check under way ends; nil if there is none
+
+	// The holder of running owns these two.
+	cursor int64
+	synced bool
+}
+
+// kept is all that a view remembers.
+type kept struct {
+	credentials *cache[string, catalog.Credential]
+	apps        *cache[catalog.AppID, catalog.App]
+	consumers   *cache[catalog.ConsumerID, catalog.Consumer]
+	grants      *cache[grantKey, catalog.Subscription]
+	plans       *cache[catalog.PlanID, catalog.Plan]
+	apis        *cache[catalog.APIID, catalog.API]
+	versions    *cache[versionKey, catalog.Version]
+	indexes     *cache[indexKey, index]
+}
+
+type (
+	grantKey struct {
+		app catalog.AppID
+		api catalog.APIID
+	}
+	versionKey struct {
+		api     catalog.APIID
+		version catalog.VersionID
+	}
+	indexKey struct {
+		versionKey
+		revision catalog.RevisionID
+	}
+	index struct {
+		routes    *contract.Index
+		sizeBytes int
+	}
+)
+
+// New makes an empty view. It reads nothing: the first Fresh does. now is the wall clock, usually time.Now.
+func New(source Source, now func() time.Time, o Options) *View {
+	if o.StaleMax <= 0 {
+		o.StaleMax = DefaultStaleMax
+	}
+	if o.Entries <= 0 {
+		o.Entries = DefaultEntries
+	}
+	if o.IndexBytes <= 0 {
+		o.IndexBytes = DefaultIndexBytes
+	}
+	v := &View{source: source, now: now, staleMax: o.StaleMax}
+	v.state.Store(&state{})
+	v.kept = kept{
+		credentials: newCache(o.Entries, source.Credential),
+		apps:        newCache(o.Entries, source.App),
+		consumers:   newCache(o.Entries, source.Consumer),
+		grants: newCache(o.Entries, func(ctx context.Context, k grantKey) (catalog.Subscription, error) {
+			return source.Grant(ctx, k.app, k.api)
+		}),
+		plans: newCache(o.Entries, source.Plan),
+		apis:  newCache(o.Entries, source.API),
+		versions: newCache(o.Entries, func(ctx context.Context, k versionKey) (catalog.Version, error) {
+			return source.Version(ctx, k.api, k.version)
+		}),
+		indexes: newCache(o.IndexBytes, v.loadIndex),
+	}
+	v.kept.indexes.weigh = func(i index) int { return i.sizeBytes }
+	return v
+}
+
+// The getters give what is current, as Fresh defines it; the values are shared and must not be changed. An error is
+// problem.NotFound (remembered like a value), problem.Unavailable, or whatever else the source answers, which is not kept.
+
+// Credential gives what the hash of a presented secret leads to.
+func (v *View) Credential(ctx context.Context, hash string) (catalog.Credential, error) {
+	return get(ctx, v, v.kept.credentials, hash)
+}
+
+// KnowsCredential reports whether the view holds a credential with this hash, usable or not. It never reads the store.
+func (v *View) KnowsCredential(hash string) bool {
+	s := v.kept.credentials.peek(hash)
+	return s != nil && s.err == nil
+}
+
+// App gives an app.
+func (v *View) App(ctx context.Context, id catalog.AppID) (catalog.App, error) {
+	return get(ctx, v, v.kept.apps, id)
+}
+
+// Consumer gives a consumer.
+func (v *View) Consumer(ctx context.Context, id catalog.ConsumerID) (catalog.Consumer, error) {
+	return get(ctx, v, v.kept.consumers, id)
+}
+
+// Grant gives the subscription of an app to an API.
+func (v *View) Grant(ctx context.Context, app catalog.AppID, api catalog.APIID) (catalog.Subscription, error) {
+	return get(ctx, v, v.kept.grants, grantKey{app, api})
+}
+
+// Plan gives a plan.
+func (v *View) Plan(ctx context.Context, id catalog.PlanID) (catalog.Plan, error) {
+	return get(ctx, v, v.kept.plans, id)
+}
+
+// API gives an API.
+func (v *View) API(ctx context.Context, id catalog.APIID) (catalog.API, error) {
+	return get(ctx, v, v.kept.apis, id)
+}
+
+// Version gives a version of an API.
+func (v *View) Version(ctx context.Context, api catalog.APIID, version catalog.VersionID) (catalog.Version, error) {
+	return get(ctx, v, v.kept.versions, versionKey{api, version})
+}
+
+// Index gives the routes of one revision. A revision never changes, so no entry of the feed drops it.
+func (v *View) Index(
+	ctx context.Context, api catalog.APIID, version catalog.VersionID, revision catalog.RevisionID,
+) (*contract.Index, error) {
+	i, err := get(ctx, v, v.kept.indexes, indexKey{versionKey{api, version}, revision})
+	return i.routes, err
+}
+
+func (v *View) loadIndex(ctx context.Context, k indexKey) (index, error) {
+	chunk, err := v.source.RevisionChunk(ctx, k.api, k.version, k.revision, contract.ChunkIndex)
+	if err != nil {
+		return index{}, err
+	}
+	routes, err := contract.DecodeIndex(chunk)
+	return index{routes: routes, sizeBytes: len(chunk)}, err
+}
+
+// get answers from the cache, and loads what is not there unless the store is known to be out of reach.
+func get[K comparable, V any](ctx context.Context, v *View, c *cache[K, V], k K) (V, error) {
+	if s := c.peek(k); s != nil {
+		return s.value, s.err
+	}
+	if s := v.state.Load(); s.down() {
+		var none V
+		return none, s.unavailable()
+	}
+	return c.fetch(ctx, k)
+}
+
+// drop forgets what an entry of the feed names. Kinds that no getter serves need nothing, nor does a kind that a newer
+// release writes: nothing of it is in here.
+func (v *View) drop(r catalog.Ref) {
+	switch first, second, _ := strings.Cut(r.ID, "/"); r.Kind {
+	case catalog.KindCredential:
+		v.kept.credentials.drop(r.ID)
+	case catalog.KindApp:
+		v.kept.apps.drop(catalog.AppID(r.ID))
+	case catalog.KindConsumer:
+		v.kept.consumers.drop(catalog.ConsumerID(r.ID))
+	case catalog.KindGrant:
+		v.kept.grants.drop(grantKey{catalog.AppID(first), catalog.APIID(second)})
+	case catalog.KindPlan:
+		v.kept.plans.drop(catalog.PlanID(r.ID))
+	case catalog.KindAPI:
+		v.kept.apis.drop(catalog.APIID(r.ID))
+	case catalog.KindVersion:
+		v.kept.versions.drop(versionKey{catalog.APIID(first), catalog.VersionID(second)})
+	case catalog.KindTeam, catalog.KindSubscription, catalog.KindKey, catalog.KindAdminKey:
+	}
+}
+
+// dropAll forgets everything.
+func (v *View) dropAll() {
+	k := &v.kept
+	k.credentials.dropAll()
+	k.apps.dropAll()
+	k.consumers.dropAll()
+	k.grants.dropAll()
+	k.plans.dropAll()
+	k.apis.dropAll()
+	k.versions.dropAll()
+	k.indexes.dropAll()
+}
