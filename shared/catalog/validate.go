@@ -193,6 +193,13 @@ func ValidateSubscription(s Subscription, api API, plan Plan, consumer Consumer)
 	return c.done("subscription")
 }
 
+// Validate says everything that is wrong with the key.
+func (k *Key) Validate() error {
+	var c check
+	c.slug("/app", string(k.App))
+	return c.done("key")
+}
+
 // Validate says everything that is wrong with the admin key.
 func (k *AdminKey) Validate() error {
 	var c check

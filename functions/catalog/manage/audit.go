@@ -1,0 +1,57 @@
+package manage
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sluice/shared/catalog"
+	"sluice/shared/policy"
+	"sluice/shared/resource"
+	"sluice/shared/resource/shape"
+)
+
+// refPattern is how the audit trail names a resource.
+const refPattern = `^(team|api|version|plan|consumer|app|subscription|key|admin-key):[a-z0-9/-]{1,130}$`
+
+func (m *manager) audit() []resource.Operation {
+	return []resource.Operation{{ID: "listAudit", Method: http.MethodGet, Path: base + "/audit", Tag: "Report",
+		Summary: "Read who changed what, newest first", Description: "Each change with what was before and what came after; no secret is ever part of it.",
+		Query: append([]resource.Param{{Name: "resource", Schema: shape.Matching("Only changes of this resource: `kind:id`, such as `version:orders/v1`.", refPattern)}},
+			resource.Paging()...),
+		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "AuditPage", Schema: resource.PageSchema(entrySchema())}, Handle: m.listAudit}}
+}
+
+func actorSchema() *huma.Schema {
+	return shape.Object("Who did it.", needed("id", shape.Text("Of the admin key, or `system`.", 0)), optional("name", shape.Text("", 0)),
+		needed("role", shape.Text("", 0)), optional("team", shape.Text("", 0)))
+}
+
+func entrySchema() *huma.Schema {
+	return shape.Object("One change.", needed("id", shape.Text("", 0)), needed("at", shape.Time("")), needed("actor", actorSchema()),
+		needed("action", shape.Text("`team.create`, `version.transition` …", 0)),
+		needed("resource", shape.Object("What was changed.", needed("kind", shape.Text("", 0)), needed("id", shape.Text("", 0)))),
+		needed("before", shape.Anything("The resource before; null if it was created.")),
+		needed("after", shape.Anything("The resource after; null if it was deleted.")),
+		needed("request_id", shape.Text("", 0)))
+}
+
+func (m *manager) listAudit(ctx context.Context, call *resource.Call) (*resource.Reply, error) {
+	if err := call.Permit(ctx, policy.Read, catalog.Ref{Kind: policy.KindAudit}, ""); err != nil {
+		return nil, err
+	}
+	var of *catalog.Ref
+	if kind, id, ok := strings.Cut(call.Query["resource"], ":"); ok {
+		of = &catalog.Ref{Kind: catalog.Kind(kind), ID: id}
+	}
+	page, err := m.Trail.Audit(ctx, of, call.Limit(), call.Query["cursor"])
+	if err != nil {
+		return nil, fmt.Errorf("read audit trail: %w", err)
+	}
+	page.Items = slices.Clone(page.Items)
+	return resource.PageOf(page), nil
+}

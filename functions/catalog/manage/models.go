@@ -1,0 +1,163 @@
+package manage
+
+import (
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sluice/shared/catalog"
+	"sluice/shared/resource/shape"
+)
+
+// The bounds here are those of shared/catalog's Validate; a test holds the two against each other.
+const (
+	nameLength    = 200
+	summaryLength = 2000
+	listLength    = 50
+	largest       = 1_000_000_000
+)
+
+// exampleTime is the time in every example.
+const exampleTime = "2026-11-23T19:00:00Z"
+
+// model completes a model with what every resource carries.
+func model(name, summary string, example map[string]any, fields ...shape.Field) shape.Model {
+	example["created"], example["updated"] = exampleTime, exampleTime
+	return shape.Model{Name: name, Summary: summary, Example: example, Fields: append(fields,
+		shape.Field{Name: "created", Access: shape.Given, Always: true, Schema: shape.Time("When it was created.")},
+		shape.Field{Name: "updated", Access: shape.Given, Always: true, Schema: shape.Time("When it was last changed.")})}
+}
+
+// id is the field that names a resource.
+func id(what string) shape.Field {
+	return slug("id", "The name of the "+what+", for good.", shape.Fixed)
+}
+
+func slug(name, description string, access shape.Access) shape.Field {
+	return shape.Field{Name: name, Access: access, Needed: true, Schema: shape.Matching(description, catalog.SlugPattern)}
+}
+
+func needed(name string, s *huma.Schema) shape.Field {
+	return shape.Field{Name: name, Schema: s, Needed: true}
+}
+
+func optional(name string, s *huma.Schema) shape.Field { return shape.Field{Name: name, Schema: s} }
+
+func given(name string, s *huma.Schema) shape.Field {
+	return shape.Field{Name: name, Schema: s, Access: shape.Given}
+}
+
+func name() shape.Field { return needed("name", shape.Words("What people call it.", nameLength)) }
+
+func contacts() shape.Field {
+	return optional("contacts", shape.List("How to reach them.", shape.Object("A way to reach somebody.",
+		needed("kind", shape.Words("`email`, `chat`, `phone`, `url` …", 40)),
+		needed("value", shape.Words("The address; of an `email` it must be one.", nameLength))), listLength))
+}
+
+// words is a list of single words.
+func words(description string) *huma.Schema {
+	word := shape.Matching("", `^[^ \t\r\n]+$`)
+	most := nameLength
+	word.MaxLength = &most
+	s := shape.List(description, word, listLength)
+	s.UniqueItems = true
+	return s
+}
+
+func teamModel() shape.Model {
+	return model("Team", "The people inside who own APIs.",
+		map[string]any{"id": "sales", "name": "Sales", "contacts": []any{map[string]any{"kind": "email", "value": "sales@example.com"}}},
+		id("team"), name(), contacts())
+}
+
+func apiModel() shape.Model {
+	return model("API", "A product of a team.",
+		map[string]any{"id": "orders", "name": "Orders", "summary": "Places and follows orders.", "team": "sales", "kind": "rest",
+			"audience": "partner", "sensitivity": "internal", "tags": []any{"sales"}},
+		id("API"), name(), optional("summary", shape.Text("What it is for.", summaryLength)),
+		slug("team", "The team that owns it.", shape.Settable),
+		shape.Field{Name: "kind", Access: shape.Fixed, Needed: true,
+			Schema: shape.OneOf("Its protocol, for good.", catalog.REST, catalog.GraphQL, catalog.Event)},
+		needed("audience", shape.OneOf("Whose apps may subscribe; each includes those before it.", audiences()...)),
+		needed("sensitivity", shape.OneOf("What it hands out.", catalog.Open, catalog.InternalData, catalog.Confidential, catalog.RestrictedData)),
+		optional("tags", words("To find it by.")))
+}
+
+func audiences() []catalog.Audience {
+	return []catalog.Audience{catalog.Internal, catalog.Partner, catalog.Public}
+}
+
+func versionModel() shape.Model {
+	m := model("Version", "One contract line of an API that moves through the lifecycle.",
+		map[string]any{"api": "orders", "version": "v1", "upstream": map[string]any{"url": "https://orders.example.com", "timeout_ms": 5000},
+			"validation": map[string]any{"request": "report", "response": "report"}, "state": "draft"},
+		shape.Field{Name: "api", Access: shape.Given, Always: true, Schema: shape.Matching("The API that it is a version of.", catalog.SlugPattern)},
+		slug("version", "Its name inside the API, for good.", shape.Fixed),
+		needed("upstream", shape.Object("Where its calls go.",
+			needed("url", shape.Text("http or https; may have a path, but no query and no credential.", summaryLength)),
+			optional("timeout_ms", shape.Whole("0 means 10000.", 0, catalog.MaxTimeoutMs)),
+			optional("max_request_bytes", shape.Whole("0 means 1 MiB.", 0, catalog.MaxBodyBytes)),
+			optional("max_response_bytes", shape.Whole("0 means 4 MiB.", 0, catalog.MaxBodyBytes)))),
+		shape.Field{Name: "validation", Always: true, Schema: shape.Object("How strictly traffic is held against the contract; `report` if not given.",
+			optional("request", shape.OneOf("", "enforce", "report", "off")),
+			optional("response", shape.OneOf("", "off", "report", "strip", "block")))},
+		shape.Field{Name: "state", Access: shape.Given, Always: true, Initial: string(catalog.Draft),
+			Schema: shape.OneOf("Where it stands; only transitions change it.", states()...)},
+		given("revision", shape.Matching("The contract that is served: the SHA-256 of its source.", `^[0-9a-f]{64}$`)),
+		given("deprecated", shape.Time("Since when it is deprecated.")),
+		given("sunset", shape.Time("From when on calls may fail.")),
+		given("successor", shape.Matching("The version to move to.", catalog.SlugPattern)),
+		given("reason", shape.Text("Why it goes.", summaryLength)),
+		given("retired", shape.Time("When it was retired.")))
+	return m
+}
+
+func states() []catalog.State {
+	return []catalog.State{catalog.Draft, catalog.InReview, catalog.Published, catalog.Deprecated, catalog.Retired}
+}
+
+func planModel() shape.Model {
+	return model("Plan", "What is offered for an API: how fast, how much, which scopes.",
+		map[string]any{"id": "basic", "name": "Basic", "approval": "automatic", "rate": map[string]any{"requests": 10, "seconds": 1, "burst": 20},
+			"quota": map[string]any{"requests": 100000, "period": "month"}, "scopes": []any{"orders:read"}},
+		id("plan"), name(),
+		needed("approval", shape.OneOf("Whether a subscription starts active or waits for an admin.", catalog.Automatic, catalog.Manual)),
+		optional("rate", shape.Object("A token bucket; without one the rate is not limited.",
+			needed("requests", shape.Whole("How many calls …", 1, largest)),
+			needed("seconds", shape.Whole("… in how many seconds, on average.", 1, 86_400)),
+			optional("burst", shape.Whole("How many at once; 0 means `requests`.", 0, largest)))),
+		optional("quota", shape.Object("Calls per calendar period in UTC; without one they are not counted.",
+			needed("requests", shape.Whole("How many calls.", 1, largest)),
+			needed("period", shape.OneOf("Per what.", catalog.Day, catalog.Month)))),
+		optional("scopes", words("What a subscription can allow.")))
+}
+
+func consumerModel() shape.Model {
+	return model("Consumer", "The organisation that uses APIs.",
+		map[string]any{"id": "acme", "name": "ACME Ltd", "kind": "partner", "contacts": []any{map[string]any{"kind": "email", "value": "api@acme.example"}}},
+		id("consumer"), name(), needed("kind", shape.OneOf("Who they are to us.", audiences()...)), contacts())
+}
+
+func appModel() shape.Model {
+	return model("App", "A client program of a consumer: what is limited and measured.",
+		map[string]any{"id": "acme-shop", "name": "Shop", "consumer": "acme"},
+		id("app"), name(), slug("consumer", "Whose program it is, for good.", shape.Fixed))
+}
+
+func subscriptionModel() shape.Model {
+	return model("Subscription", "An app's right to use an API under a plan.",
+		map[string]any{"id": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "app": "acme-shop", "api": "orders", "plan": "basic",
+			"scopes": []any{"orders:read"}, "state": "active"},
+		shape.Field{Name: "id", Access: shape.Given, Always: true, Schema: shape.Matching("Chosen by the platform.", shape.UUID)},
+		slug("app", "Who may call, for good.", shape.Fixed), slug("api", "What they may call, for good.", shape.Fixed),
+		slug("plan", "Under which conditions.", shape.Settable),
+		optional("scopes", words("A part of the plan's scopes; all of them if not given.")),
+		shape.Field{Name: "state", Always: true, Schema: shape.OneOf("A new one is `active` if the plan approves automatically, else `requested`; `ended` is final.",
+			catalog.Requested, catalog.Active, catalog.Suspended, catalog.Ended)})
+}
+
+// Models are the resources that this package describes, for tests that hold them against shared/catalog.
+func Models() []shape.Model {
+	return slices.Clone([]shape.Model{teamModel(), apiModel(), versionModel(), planModel(), consumerModel(), appModel(), subscriptionModel()})
+}
