@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -23,6 +24,10 @@ type Engine struct {
 	query    ast.Body
 	store    storage.Store
 	limit    time.Duration
+	now      func() time.Time
+	metrics  metrics.Metrics
+	epoch    time.Time
+	metadata map[string]any
 }
 
 // Verdict is what a policy says. Reasons is empty if Allow is set, and is never empty otherwise; the most telling reason
@@ -65,7 +70,7 @@ func New(modules map[string]string, entry string, options ...Option) (*Engine, e
 	if err != nil {
 		return nil, fmt.Errorf("compile entry point %q: %w", entry, err)
 	}
-	e := &Engine{compiler: compiler, query: query, limit: DefaultTimeLimit,
+	e := &Engine{compiler: compiler, query: query, limit: DefaultTimeLimit, now: time.Now, metrics: metrics.NoOp(), epoch: time.Unix(0, 1), metadata: map[string]any{},
 		store: inmem.NewWithOpts(inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))}
 	for _, o := range options {
 		o(e)
@@ -81,20 +86,15 @@ func (e *Engine) Decide(ctx context.Context, in Input) (Verdict, error) {
 	if err := ctx.Err(); err != nil {
 		return Verdict{}, fmt.Errorf("decide: %w", err)
 	}
-	term := in.term()
-	cancel := topdown.NewCancel()
-	timer := time.AfterFunc(e.limit, cancel.Cancel)
-	defer timer.Stop()
-	stop := context.AfterFunc(ctx, cancel.Cancel)
-	defer stop()
 	txn, err := e.store.NewTransaction(ctx)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("decide: open the store: %w", err)
 	}
 	defer e.store.Abort(ctx, txn)
 	var found *ast.Term
-	err = topdown.NewQuery(e.query).WithCompiler(e.compiler).WithStore(e.store).WithTransaction(txn).WithInput(term).
-		WithCancel(cancel).WithStrictBuiltinErrors(true).
+	err = topdown.NewQuery(e.query).WithCompiler(e.compiler).WithStore(e.store).WithTransaction(txn).WithInput(in.term()).
+		WithCancel(&deadline{ctx: ctx, now: e.now, until: e.now().Add(e.limit)}).WithStrictBuiltinErrors(true).
+		WithMetrics(e.metrics).WithTime(e.epoch).WithRequestMetadata(e.metadata).
 		Iter(ctx, func(r topdown.QueryResult) error {
 			if found != nil {
 				return errors.New("more than one decision")

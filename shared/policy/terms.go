@@ -40,80 +40,140 @@ var (
 	termReasons = ast.StringTerm("reasons")
 	termTrue    = ast.BooleanTerm(true)
 	termFalse   = ast.BooleanTerm(false)
-	noTerms     = ast.ArrayTerm()
+	noScopes    = ast.ObjectTerm()
+	noneNeeded  = ast.ArrayTerm(noScopes)
 )
 
 type pair = [2]*ast.Term
 
-func text[T ~string](key *ast.Term, s T) pair { return pair{key, ast.StringTerm(string(s))} }
+// common are the words that most inputs consist of. It is only read.
+var common = words("gateway", "management", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "key", "admin",
+	"internal", "partner", "public", "rest", "graphql", "event", "draft", "review", "published", "deprecated", "retired",
+	"requested", "active", "suspended", "ended", "v1", "v2", "v3")
 
-func truth(key *ast.Term, b bool) pair {
-	if b {
-		return pair{key, termTrue}
+func words(all ...string) map[string]*ast.Term {
+	terms := make(map[string]*ast.Term, len(all))
+	for _, w := range all {
+		terms[w] = ast.StringTerm(w)
 	}
-	return pair{key, termFalse}
+	return terms
+}
+
+// credentials holds the usable key, by far the most frequent credential. It is only read.
+var usableKey = ast.ObjectTerm(pair{keyPresent, termTrue}, pair{keyKind, common["key"]}, pair{keyRevoked, termFalse},
+	pair{keyExpired, termFalse})
+
+// builder makes the terms of one input out of one piece of memory.
+type builder struct {
+	terms [48]ast.Term
+	used  int
+}
+
+func (b *builder) term(v ast.Value) *ast.Term {
+	if b.used == len(b.terms) {
+		return ast.NewTerm(v)
+	}
+	t := &b.terms[b.used]
+	b.used++
+	t.Value = v
+	return t
+}
+
+func (b *builder) text(s string) *ast.Term {
+	if t := common[s]; t != nil {
+		return t
+	}
+	return b.term(ast.String(s))
+}
+
+func (b *builder) object(members ...pair) *ast.Term { return b.term(ast.NewObject(members...)) }
+
+func truth(v bool) *ast.Term {
+	if v {
+		return termTrue
+	}
+	return termFalse
 }
 
 func (in *AccessInput) term() *ast.Term {
 	if in == nil {
 		return ast.ObjectTerm()
 	}
+	var b builder
 	var members [7]pair
 	all := append(members[:0],
-		pair{keyCall, ast.ObjectTerm(text(keyPlane, in.Plane), text(keyMethod, in.Method), text(keyPath, in.Path))},
-		pair{keyCaller, in.caller()})
+		pair{keyCall, b.object(pair{keyPlane, b.text(string(in.Plane))}, pair{keyMethod, b.text(in.Method)},
+			pair{keyPath, b.text(in.Path)})},
+		pair{keyCaller, in.caller(&b)})
 	if c := in.Credential; c != nil {
-		all = append(all, pair{keyCredential, ast.ObjectTerm(pair{keyPresent, termTrue}, text(keyKind, c.Kind),
-			truth(keyRevoked, c.Revoked), truth(keyExpired, c.Expired))})
+		all = append(all, pair{keyCredential, c.term(&b)})
 	}
 	if s := in.Subscription; s != nil {
-		all = append(all, pair{keySubscription, ast.ObjectTerm(text(keyApp, s.App), text(keyAPI, s.API), text(keyState, s.State))})
+		all = append(all, pair{keySubscription, b.object(pair{keyApp, b.text(string(s.App))},
+			pair{keyAPI, b.text(string(s.API))}, pair{keyState, b.text(string(s.State))})})
 	}
 	if a := in.API; a != nil {
-		all = append(all, pair{keyAPI, ast.ObjectTerm(text(keyID, a.ID), text(keyAudience, a.Audience), text(keyKind, a.Kind))})
+		all = append(all, pair{keyAPI, b.object(pair{keyID, b.text(string(a.ID))},
+			pair{keyAudience, b.text(string(a.Audience))}, pair{keyKind, b.text(string(a.Kind))})})
 	}
 	if v := in.Version; v != nil {
-		all = append(all, pair{keyVersion, ast.ObjectTerm(text(keyAPI, v.API), text(keyVersion, v.Version), text(keyState, v.State))})
+		all = append(all, pair{keyVersion, b.object(pair{keyAPI, b.text(string(v.API))},
+			pair{keyVersion, b.text(string(v.Version))}, pair{keyState, b.text(string(v.State))})})
 	}
 	if o := in.Operation; o != nil {
-		all = append(all, pair{keyOperation, ast.ObjectTerm(text(keyID, o.ID), text(keyMethod, o.Method),
-			text(keyTemplate, o.Template), pair{keyScopes, alternatives(o.Scopes)})})
+		all = append(all, pair{keyOperation, b.object(pair{keyID, b.text(o.ID)}, pair{keyMethod, b.text(o.Method)},
+			pair{keyTemplate, b.text(o.Template)}, pair{keyScopes, b.alternatives(o.Scopes)})})
 	}
-	return ast.ObjectTerm(all...)
+	return b.object(all...)
 }
 
-// caller gives who calls. The scopes are an object, so that the policy looks one up instead of searching.
-func (in *AccessInput) caller() *ast.Term {
+func (c *CredentialFacts) term(b *builder) *ast.Term {
+	if *c == (CredentialFacts{Kind: KindKey}) {
+		return usableKey
+	}
+	return b.object(pair{keyPresent, termTrue}, pair{keyKind, b.text(string(c.Kind))}, pair{keyRevoked, truth(c.Revoked)},
+		pair{keyExpired, truth(c.Expired)})
+}
+
+func (in *AccessInput) caller(b *builder) *ast.Term {
 	var members [3]pair
 	all := members[:0]
 	if c := in.Consumer; c != nil {
-		all = append(all, pair{keyConsumer, ast.ObjectTerm(text(keyID, c.ID), text(keyKind, c.Kind))})
+		all = append(all, pair{keyConsumer, b.object(pair{keyID, b.text(string(c.ID))}, pair{keyKind, b.text(string(c.Kind))})})
 	}
 	if a := in.App; a != nil {
-		all = append(all, pair{keyApp, ast.ObjectTerm(text(keyID, a.ID), text(keyConsumer, a.Consumer))})
+		all = append(all, pair{keyApp, b.object(pair{keyID, b.text(string(a.ID))},
+			pair{keyConsumer, b.text(string(a.Consumer))})})
 	}
-	held := make([]pair, 0, len(in.Scopes))
-	for _, s := range in.Scopes {
-		held = append(held, pair{ast.StringTerm(s), termTrue})
-	}
-	all = append(all, pair{keyScopes, ast.ObjectTerm(held...)})
-	return ast.ObjectTerm(all...)
+	return b.object(append(all, pair{keyScopes, b.scopes(in.Scopes)})...)
 }
 
-func alternatives(lists [][]string) *ast.Term {
+// scopes gives scopes as an object {scope: true}, in which the policy looks one up instead of searching.
+func (b *builder) scopes(list []string) *ast.Term {
+	if len(list) == 0 {
+		return noScopes
+	}
+	var few [8]pair
+	all := few[:0]
+	for _, s := range list {
+		all = append(all, pair{b.text(s), termTrue})
+	}
+	return b.object(all...)
+}
+
+// alternatives gives lists of scopes as an array of such objects; where none is needed, as one that is empty.
+func (b *builder) alternatives(lists [][]string) *ast.Term {
 	if len(lists) == 0 {
-		return noTerms
+		return noneNeeded
 	}
 	all := make([]*ast.Term, len(lists))
 	for i, list := range lists {
-		one := make([]*ast.Term, len(list))
-		for j, s := range list {
-			one[j] = ast.StringTerm(s)
-		}
-		all[i] = ast.ArrayTerm(one...)
+		all[i] = b.scopes(list)
 	}
-	return ast.ArrayTerm(all...)
+	return b.term(ast.NewArray(all...))
 }
+
+func text[T ~string](key *ast.Term, s T) pair { return pair{key, ast.StringTerm(string(s))} }
 
 func (in *AdminInput) term() *ast.Term {
 	if in == nil {
