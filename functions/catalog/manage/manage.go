@@ -8,6 +8,7 @@ package manage
 import (
 	"context"
 	_ "embed"
+	"io"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,10 +23,10 @@ import (
 // base precedes every path of the Management API.
 const base = "/admin/v1"
 
-// openapi is the document of the whole Management API, written by scripts/openapi.
+// document is the document of the whole Management API, written by scripts/openapi.
 //
 //go:embed openapi.json
-var openapi []byte
+var document string
 
 // Compiler turns a contract's source into what is stored and served; openapi.Compile is one.
 type Compiler func(ctx context.Context, source []byte, mediaType string) (*contract.Compiled, error)
@@ -64,7 +65,7 @@ func New(d Deps) http.Handler {
 	api.Add(Operations(d)...)
 	api.Open("GET "+base+"/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", resource.JSON)
-		_, _ = w.Write(openapi) // the caller has gone: nobody to tell
+		_, _ = io.WriteString(w, document) // the caller has gone: nobody to tell
 	})
 	return api
 }

@@ -87,7 +87,12 @@ func (m *manager) judgeUpstream(address string) error {
 		}
 		return nil
 	}
-	if ssrf.New(ssrf.WithAnyPort()).Safe("tcp", netip.AddrPortFrom(ip, 443).String(), nil) != nil {
+	ip = ip.WithZone("").Unmap()
+	network := "tcp4"
+	if ip.Is6() {
+		network = "tcp6"
+	}
+	if ssrf.New(ssrf.WithAnyPort()).Safe(network, netip.AddrPortFrom(ip, 443).String(), nil) != nil {
 		return refusal
 	}
 	return nil

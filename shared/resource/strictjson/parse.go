@@ -151,10 +151,13 @@ func Plain(pointer string, n json.Number) (any, error) {
 	if !ok {
 		return nil, refuse(pointer, "is a number out of range")
 	}
-	if r.IsInt() {
-		return json.Number(r.Num().String()), nil
+	if !r.IsInt() {
+		return n, nil
 	}
-	return n, nil
+	if s = r.Num().String(); len(s) > maxNumber {
+		return nil, refuse(pointer, "is a number out of range")
+	}
+	return json.Number(s), nil
 }
 
 // Escape writes a member name as a token of a JSON pointer (RFC 6901 §3). A long one is cut: it is an answer to someone
