@@ -3,9 +3,9 @@ package dynamo
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/items"
 )
 
 // AuditQuery selects a page of the audit log: of one resource, or of all.
@@ -22,16 +22,16 @@ type AuditQuery struct {
 // The order is that of the feed, not of clocks.
 func (t *Table) Audit(ctx context.Context, q AuditQuery) (catalog.Page[catalog.AuditEntry], error) {
 	page := catalog.Page[catalog.AuditEntry]{Items: []catalog.AuditEntry{}}
-	items, next, err := t.page(ctx, "audit", scope{span: auditOf(q.Resource), newest: true}, q.Limit, q.Cursor)
+	entries, next, err := t.items.Page(ctx, "audit", items.Scope{Span: auditOf(q.Resource), Newest: true}, q.Limit, q.Cursor)
 	if err != nil {
 		return page, err
 	}
 	if q.Resource != nil {
-		if items, err = t.follow(ctx, items); err != nil {
+		if entries, err = t.follow(ctx, entries); err != nil {
 			return page, err
 		}
 	}
-	for _, i := range items {
+	for _, i := range entries {
 		e, err := auditEntry(i)
 		if err != nil {
 			return page, err
@@ -43,48 +43,36 @@ func (t *Table) Audit(ctx context.Context, q AuditQuery) (catalog.Page[catalog.A
 }
 
 // follow reads the entries that an index points to, in its order.
-func (t *Table) follow(ctx context.Context, index []item) ([]item, error) {
-	keys := make([]key, len(index))
+func (t *Table) follow(ctx context.Context, index []items.Item) ([]items.Item, error) {
+	keys := make([]items.Key, len(index))
 	for n, i := range index {
-		keys[n] = key{auditKey(0).pk, i.text(attrSK)}
+		keys[n] = at(auditKey(0).PK, i.Text(items.SK))
 	}
-	found, err := t.batchGet(ctx, "audit", keys)
+	found, err := t.items.BatchGet(ctx, "audit", keys)
 	if err != nil {
 		return nil, err
 	}
-	items := make([]item, 0, len(keys))
+	entries := make([]items.Item, 0, len(keys))
 	for _, k := range keys {
 		if i, ok := found[k]; ok {
-			items = append(items, i)
+			entries = append(entries, i)
 		}
 	}
-	return items, nil
+	return entries, nil
 }
 
 // auditEntry reads an entry without turning the numbers of its documents into floats.
-func auditEntry(i item) (catalog.AuditEntry, error) {
-	var stored struct {
-		ID        string          `json:"id"`
-		At        time.Time       `json:"at"`
-		Actor     catalog.Actor   `json:"actor"`
-		Action    string          `json:"action"`
-		Resource  catalog.Ref     `json:"resource"`
-		Before    json.RawMessage `json:"before"`
-		After     json.RawMessage `json:"after"`
-		RequestID string          `json:"request_id"`
-	}
-	if err := i.decode(&stored); err != nil {
+func auditEntry(i items.Item) (catalog.AuditEntry, error) {
+	var before, after json.RawMessage
+	e := catalog.AuditEntry{Before: &before, After: &after} // null makes them nil, anything else lands in the raw messages
+	if err := i.Decode(attrDoc, &e); err != nil {
 		return catalog.AuditEntry{}, err
 	}
-	e := catalog.AuditEntry{ID: stored.ID, At: stored.At, Actor: stored.Actor, Action: stored.Action,
-		Resource: stored.Resource, RequestID: stored.RequestID}
-	if present(stored.Before) {
-		e.Before = stored.Before
+	if e.Before != nil {
+		e.Before = before
 	}
-	if present(stored.After) {
-		e.After = stored.After
+	if e.After != nil {
+		e.After = after
 	}
 	return e, nil
 }
-
-func present(doc json.RawMessage) bool { return len(doc) > 0 && string(doc) != "null" }

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/items"
 )
 
 // ErrFeedGap says that the feed cannot be followed from where the caller is: the next entry has been swept, too much has
@@ -28,11 +25,11 @@ const (
 func (t *Table) Head(ctx context.Context) (int64, error) { return t.readHead(ctx, "head") }
 
 func (t *Table) readHead(ctx context.Context, op string) (int64, error) {
-	i, err := t.getAnyAge(ctx, op, feedHead())
+	i, err := t.items.GetAnyAge(ctx, op, feedHead())
 	if err != nil {
 		return 0, err
 	}
-	return i.number(attrSeq)
+	return i.Number(attrSeq)
 }
 
 // Since gives the entries behind seq in order, without a gap; none if nothing has happened. Every change that was answered
@@ -46,25 +43,25 @@ func (t *Table) Since(ctx context.Context, seq int64) ([]catalog.Entry, error) {
 	if seq < 0 {
 		return nil, fmt.Errorf("since %d: %w", seq, ErrFeedGap)
 	}
-	s := scope{span: span{pk: feedHead().pk}, from: feedEntry(seq + 1).sk, to: feedHead().sk}
-	var entries []item
+	s := items.Scope{Span: items.Span{PK: feedHead().PK}, From: feedEntry(seq + 1).SK, To: feedHead().SK}
+	var entries []items.Item
 	head := int64(0)
 	for {
-		page, next, err := t.query(ctx, "since", s)
+		page, next, err := t.items.Query(ctx, "since", s)
 		if err != nil {
 			return nil, err
 		}
 		for _, i := range page {
-			if i.key() != feedHead() {
+			if i.Key() != feedHead() {
 				entries = append(entries, i)
-			} else if head, err = i.number(attrSeq); err != nil {
+			} else if head, err = i.Number(attrSeq); err != nil {
 				return nil, err
 			}
 		}
 		if next == "" {
 			break
 		}
-		if s.after = next; len(entries) > maxBehind {
+		if s.After = next; len(entries) > maxBehind {
 			return nil, fmt.Errorf("since %d: %w", seq, ErrFeedGap)
 		}
 	}
@@ -75,11 +72,11 @@ func (t *Table) Since(ctx context.Context, seq int64) ([]catalog.Entry, error) {
 }
 
 // complete puts the entries behind seq in order and finds those up to the head that the query did not see.
-func (t *Table) complete(ctx context.Context, seq, head int64, items []item) ([]catalog.Entry, error) {
-	seen := make(map[int64]catalog.Entry, len(items))
-	for _, i := range items {
+func (t *Table) complete(ctx context.Context, seq, head int64, found []items.Item) ([]catalog.Entry, error) {
+	seen := make(map[int64]catalog.Entry, len(found))
+	for _, i := range found {
 		var e catalog.Entry
-		if err := i.decode(&e); err != nil {
+		if err := i.Decode(attrDoc, &e); err != nil {
 			return nil, err
 		}
 		seen[e.Seq] = e
@@ -116,28 +113,17 @@ func (t *Table) fill(ctx context.Context, missing []int64, into map[int64]catalo
 	if len(missing) == 0 {
 		return nil
 	}
-	in := &dynamodb.TransactGetItemsInput{ReturnConsumedCapacity: t.capacity}
-	for _, n := range missing {
-		in.TransactItems = append(in.TransactItems, types.TransactGetItem{
-			Get: &types.Get{TableName: aws.String(t.name), Key: feedEntry(n).attributes()}})
+	keys := make([]items.Key, len(missing))
+	for at, n := range missing {
+		keys[at] = feedEntry(n)
 	}
-	var out *dynamodb.TransactGetItemsOutput
-	err := t.attempt(ctx, "since", func() (float64, float64, error) {
-		var err error
-		if out, err = t.db.TransactGetItems(ctx, in); err != nil {
-			return 0, 0, err
-		}
-		return consumedAll(out.ConsumedCapacity), 0, nil
-	})
+	found, err := t.items.TransactGet(ctx, "since", keys)
 	if err != nil {
 		return err
 	}
-	for _, r := range out.Responses {
-		if r.Item == nil {
-			continue
-		}
+	for _, i := range found {
 		var e catalog.Entry
-		if err := item(r.Item).decode(&e); err != nil {
+		if err := i.Decode(attrDoc, &e); err != nil {
 			return err
 		}
 		into[e.Seq] = e

@@ -6,17 +6,17 @@
 //
 //	item            pk                       sk                              read by                     consistency  cost
 //	resource        <kind>#<id>              self                            Get, API, Version, App ...  strong       1
-//	edge            <parent kind>#<id>       <child kind>#<name>             List, Grant                 strong       1 a page, 1 a grant
+//	edge            <parent kind>#<id>       <child kind>#<name>             List, Grant                 strong       1 a page
 //	root edge       list#<kind>              <id>                            List without a parent       strong       1 a page
 //	credential      credential#<hash>        self                            Credential                  strong       1
 //	feed head       feed                     head                            Head, every change          strong       1
-//	feed entry      feed                     e#<seq, 20 digits>              Since                       strong       1 when nothing is new
+//	feed entry      feed                     e#<seq, 20 digits>              Since                       strong       1 if none is new
 //	audit entry     audit                    <seq, 20 digits>                Audit                       strong       1 per 4 KB
 //	audit index     audit#<kind>#<id>        <seq, 20 digits>                Audit of one resource       strong       1 a page
 //	replay          replay#<id>              self                            Replayed                    strong       1
 //	revision chunk  revision#<api>/<v>#<rev> <chunk>                         RevisionChunk               strong       1 per 4 KB
 //	revision part   revision#<api>/<v>#<rev> <chunk>#<sum>#<n, 4 digits>     RevisionChunk, big ones     strong       98 a part
-//	limit state     limit#<id>               self                            ApplyLimit, LimitState      strong       1 (a write: 1 WCU)
+//	limit state     limit#<id>               self                            ApplyLimit, LimitState      strong       1
 //	pending usage   pending#<shard>          <id>                            PendingUsage                strong       1 per 4 KB
 //	folded usage    done#<id>                self                            Tombstoned                  strong       1
 //	usage bucket    usage#<step>#<api>       <start>#<version>#<op>#<app>    UsageBuckets                eventual     1/2 per 4 KB
@@ -40,17 +40,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/items"
 	"sluice/shared/usage"
-)
-
-// The attributes that every item may have.
-const (
-	attrPK      = "pk"
-	attrSK      = "sk"
-	attrExpires = "expires_at" // TTL, seconds since the Unix epoch
 )
 
 // The attributes of each kind of item. None is a reserved word, so expressions need no placeholders for names.
@@ -66,93 +59,79 @@ const (
 	attrPeriod   = "period"   // limit
 	attrUsed     = "used"     // limit
 	attrOp       = "op"       // limit: id of the last step, by which a repeated one is recognised
-	attrBody     = "body"     // pending usage, revision part
-	attrSum      = "sum"      // revision chunk: hex SHA-256 of the whole
-	attrParts    = "parts"    // revision chunk: number of part items; absent where body is in the chunk item
-	attrSize     = "size_b"   // revision chunk: bytes of the whole
+	attrBody     = "body"     // pending usage
 	attrFold     = "fold"     // folded usage: id of the fold, by which a folder recognises its own
 	attrConsumer = "consumer" // usage bucket
 	countPrefix  = "n_"       // usage bucket: each counter is n_<name>
 )
 
-// DynamoDB's bounds of a key, in bytes. A name beyond them cannot be stored, so it is not there.
-const (
-	maxPK = 2048
-	maxSK = 1024
-)
-
 const self = "self"
 
-// key is where one item is.
-type key struct{ pk, sk string }
+func at(pk, sk string) items.Key { return items.Key{PK: pk, SK: sk} }
 
-// possible reports whether an item can have this key at all; a read of an impossible one needs no call.
-func (k key) possible() bool {
-	return k.pk != "" && k.sk != "" && len(k.pk) <= maxPK && len(k.sk) <= maxSK && utf8.ValidString(k.pk) && utf8.ValidString(k.sk)
-}
+func resourceKey(r catalog.Ref) items.Key { return at(string(r.Kind)+"#"+r.ID, self) }
 
-// span selects the items of one partition whose sk begins with prefix.
-type span struct{ pk, prefix string }
-
-func resourceKey(r catalog.Ref) key { return key{string(r.Kind) + "#" + r.ID, self} }
-
-func credentialKey(hash string) key {
+func credentialKey(hash string) items.Key {
 	return resourceKey(catalog.Ref{Kind: catalog.KindCredential, ID: hash})
 }
 
-func edgeKey(e catalog.Edge, child catalog.Kind) key {
-	return key{resourceKey(e.Parent).pk, string(child) + "#" + e.Name}
+func edgeKey(e catalog.Edge, child catalog.Kind) items.Key {
+	return at(resourceKey(e.Parent).PK, string(child)+"#"+e.Name)
 }
 
-func rootKey(r catalog.Ref) key { return key{"list#" + string(r.Kind), r.ID} }
+func rootKey(r catalog.Ref) items.Key { return at("list#"+string(r.Kind), r.ID) }
 
 // edgesOf spans the edges that a list follows: the children of a parent, or all resources of a kind.
-func edgesOf(kind catalog.Kind, parent *catalog.Ref) span {
+func edgesOf(kind catalog.Kind, parent *catalog.Ref) items.Span {
 	if parent == nil {
-		return span{pk: rootKey(catalog.Ref{Kind: kind}).pk}
+		return items.Span{PK: rootKey(catalog.Ref{Kind: kind}).PK}
 	}
-	return span{resourceKey(*parent).pk, string(kind) + "#"}
+	return items.Span{PK: resourceKey(*parent).PK, Prefix: string(kind) + "#"}
 }
 
-func feedHead() key { return key{"feed", "head"} }
+func feedHead() items.Key { return at("feed", "head") }
 
-func feedEntry(seq int64) key { return key{"feed", "e#" + digits(seq)} }
+func feedEntry(seq int64) items.Key { return at("feed", "e#"+digits(seq)) }
 
-func auditKey(seq int64) key { return key{"audit", digits(seq)} }
+func auditKey(seq int64) items.Key { return at("audit", digits(seq)) }
 
-func auditIndexKey(r catalog.Ref, seq int64) key {
-	return key{"audit#" + resourceKey(r).pk, digits(seq)}
+func auditIndexKey(r catalog.Ref, seq int64) items.Key {
+	return at("audit#"+resourceKey(r).PK, digits(seq))
 }
 
 // auditOf spans the audit entries of one resource, or all of them.
-func auditOf(r *catalog.Ref) span {
+func auditOf(r *catalog.Ref) items.Span {
 	if r == nil {
-		return span{pk: auditKey(0).pk}
+		return items.Span{PK: auditKey(0).PK}
 	}
-	return span{pk: auditIndexKey(*r, 0).pk}
+	return items.Span{PK: auditIndexKey(*r, 0).PK}
 }
 
-func replayKey(id string) key { return key{"replay#" + id, self} }
+func replayKey(id string) items.Key { return at("replay#"+id, self) }
 
-func limitKey(id string) key { return key{"limit#" + id, self} }
+func limitKey(id string) items.Key { return at("limit#"+id, self) }
 
-func pendingKey(shard int, id string) key { return key{"pending#" + strconv.Itoa(shard), id} }
+func pendingKey(shard int, id string) items.Key { return at("pending#"+strconv.Itoa(shard), id) }
 
-func doneKey(id string) key { return key{"done#" + id, self} }
+func doneKey(id string) items.Key { return at("done#"+id, self) }
 
-func chunkKey(api catalog.APIID, v catalog.VersionID, rev catalog.RevisionID, chunk string) key {
-	return key{"revision#" + string(api) + "/" + string(v) + "#" + string(rev), chunk}
+func chunkKey(api catalog.APIID, v catalog.VersionID, rev catalog.RevisionID, chunk string) items.Key {
+	return at("revision#"+string(api)+"/"+string(v)+"#"+string(rev), chunk)
 }
 
 // partKey names one part of a chunk. The sum of the whole is in it, so that parts of two writers never mix.
-func partKey(chunk key, sum string, n int) key {
-	return key{chunk.pk, fmt.Sprintf("%s#%s#%04d", chunk.sk, sum, n)}
+func partKey(chunk items.Key, sum string, n int) items.Key {
+	return at(chunk.PK, fmt.Sprintf("%s#%s#%04d", chunk.SK, sum, n))
 }
 
 // usageKey names a bucket. Only the operation can hold a '#', so the parts can be told apart again.
-func usageKey(b usage.Bucket) key {
-	at := b.At.UTC().Format(time.RFC3339)
-	return key{usagePK(b.API, b.Step), at + "#" + string(b.Version) + "#" + bounded(b.Operation) + "#" + string(b.App)}
+func usageKey(b usage.Bucket) items.Key {
+	return at(usagePK(b.API, b.Step), usageStart(b.At)+"#"+string(b.Version)+"#"+bounded(b.Operation)+"#"+string(b.App))
+}
+
+// usageStart writes the start of a window. Windows start at whole seconds, and text sorts as time does.
+func usageStart(t time.Time) string {
+	return t.Add(time.Second - 1).Truncate(time.Second).UTC().Format(time.RFC3339)
 }
 
 func usagePK(api catalog.APIID, step usage.Step) string {
@@ -160,14 +139,14 @@ func usagePK(api catalog.APIID, step usage.Step) string {
 }
 
 // bucketOf reads a usageKey back.
-func bucketOf(k key) (usage.Bucket, error) {
-	scope := strings.SplitN(k.pk, "#", 3)
-	at, rest, ok1 := strings.Cut(k.sk, "#")
+func bucketOf(k items.Key) (usage.Bucket, error) {
+	scope := strings.SplitN(k.PK, "#", 3)
+	from, rest, ok1 := strings.Cut(k.SK, "#")
 	version, rest, ok2 := strings.Cut(rest, "#")
 	last := strings.LastIndexByte(rest, '#')
-	start, err := time.Parse(time.RFC3339, at)
+	start, err := time.Parse(time.RFC3339, from)
 	if len(scope) != 3 || !ok1 || !ok2 || last < 0 || err != nil {
-		return usage.Bucket{}, fmt.Errorf("the key %q %q is not that of a usage bucket", k.pk, k.sk)
+		return usage.Bucket{}, fmt.Errorf("the key %q %q is not that of a usage bucket", k.PK, k.SK)
 	}
 	return usage.Bucket{
 		Step: usage.Step(scope[1]), At: start, API: catalog.APIID(scope[2]), Version: catalog.VersionID(version),

@@ -2,11 +2,9 @@ package dynamo
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"hash/crc32"
 
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/items"
 	"sluice/shared/problem"
 )
 
@@ -16,7 +14,7 @@ func read[T any, P interface {
 	catalog.Record
 }](ctx context.Context, t *Table, op string, ref catalog.Ref) (T, error) {
 	var v T
-	i, err := t.get(ctx, op, resourceKey(ref))
+	i, err := t.items.Get(ctx, op, resourceKey(ref))
 	if err != nil {
 		return v, err
 	}
@@ -28,13 +26,13 @@ func read[T any, P interface {
 }
 
 // restore reads a stored resource back, with what its JSON does not show.
-func restore(i item, v catalog.Record) error {
-	if err := i.decode(v); err != nil {
+func restore(i items.Item, v catalog.Record) error {
+	if err := i.Decode(attrDoc, v); err != nil {
 		return err
 	}
-	rev, err := i.number(attrRev)
+	rev, err := i.Number(attrRev)
 	v.Stamp().Rev = rev
-	setHash(v, i.text(attrSecret))
+	setHash(v, i.Text(attrSecret))
 	return err
 }
 
@@ -50,14 +48,14 @@ func absent(r catalog.Ref) error {
 // Access: one GetItem, strongly consistent, 1 RCU.
 func (t *Table) Credential(ctx context.Context, hash string) (catalog.Credential, error) {
 	var c catalog.Credential
-	i, err := t.get(ctx, "credential", credentialKey(hash))
+	i, err := t.items.Get(ctx, "credential", credentialKey(hash))
 	if err != nil {
 		return c, err
 	}
 	if i == nil {
 		return c, absent(catalog.CredentialRef(hash))
 	}
-	return c, i.decode(&c)
+	return c, i.Decode(attrDoc, &c)
 }
 
 // Grant reads the subscription of an app to an API, whatever its state; problem.NotFound if there is none.
@@ -65,14 +63,14 @@ func (t *Table) Credential(ctx context.Context, hash string) (catalog.Credential
 // Access: two GetItems one after the other (the edge below the app, then the subscription), strongly consistent, 2 RCU.
 func (t *Table) Grant(ctx context.Context, app catalog.AppID, api catalog.APIID) (catalog.Subscription, error) {
 	edge := catalog.Edge{Parent: catalog.Ref{Kind: catalog.KindApp, ID: string(app)}, Name: string(api)}
-	i, err := t.get(ctx, "grant", edgeKey(edge, catalog.KindSubscription))
+	i, err := t.items.Get(ctx, "grant", edgeKey(edge, catalog.KindSubscription))
 	if err != nil {
 		return catalog.Subscription{}, err
 	}
 	if i == nil {
 		return catalog.Subscription{}, absent(catalog.GrantRef(app, api))
 	}
-	s, err := read[catalog.Subscription](ctx, t, "grant", catalog.Ref{Kind: catalog.KindSubscription, ID: i.text(attrChild)})
+	s, err := read[catalog.Subscription](ctx, t, "grant", catalog.Ref{Kind: catalog.KindSubscription, ID: i.Text(attrChild)})
 	if err == nil && (s.App != app || s.API != api) { // it was ended and its place taken between the two reads
 		return catalog.Subscription{}, absent(catalog.GrantRef(app, api))
 	}
@@ -108,12 +106,12 @@ func (t *Table) Plan(ctx context.Context, id catalog.PlanID) (catalog.Plan, erro
 //
 // Access: one GetItem, strongly consistent, 1 RCU per 4 KB.
 func (t *Table) Replayed(ctx context.Context, id string) (*catalog.Replay, error) {
-	i, err := t.get(ctx, "replayed", replayKey(id))
+	i, err := t.items.Get(ctx, "replayed", replayKey(id))
 	if err != nil || i == nil {
 		return nil, err
 	}
 	r := new(catalog.Replay)
-	if err := i.decode(r); err != nil {
+	if err := i.Decode(attrDoc, r); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -127,15 +125,15 @@ func (t *Table) Replayed(ctx context.Context, id string) (*catalog.Replay, error
 // Access: one Query of edges and one BatchGetItem, strongly consistent, 1 RCU plus 1 a resource.
 func (r *Resources[T, P]) List(ctx context.Context, q catalog.Query) (catalog.Page[T], error) {
 	op, page := "list "+string(r.kind), catalog.Page[T]{Items: []T{}}
-	edges, next, err := r.t.page(ctx, op, scope{span: edgesOf(r.kind, q.Parent)}, q.Limit, q.Cursor)
+	edges, next, err := r.t.items.Page(ctx, op, items.Scope{Span: edgesOf(r.kind, q.Parent)}, q.Limit, q.Cursor)
 	if err != nil {
 		return page, err
 	}
-	keys := make([]key, len(edges))
+	keys := make([]items.Key, len(edges))
 	for n, e := range edges {
-		keys[n] = resourceKey(catalog.Ref{Kind: r.kind, ID: e.text(attrChild)})
+		keys[n] = resourceKey(catalog.Ref{Kind: r.kind, ID: e.Text(attrChild)})
 	}
-	found, err := r.t.batchGet(ctx, op, keys)
+	found, err := r.t.items.BatchGet(ctx, op, keys)
 	if err != nil {
 		return page, err
 	}
@@ -150,64 +148,4 @@ func (r *Resources[T, P]) List(ctx context.Context, q catalog.Query) (catalog.Pa
 	}
 	page.Next = next
 	return page, nil
-}
-
-// The number of items of a page.
-const (
-	defaultLimit = 50
-	maxLimit     = 100
-)
-
-// page reads the items that a client asked for with a limit and a cursor. One more is read than is told, so that a page
-// that happens to end with the list has no Next.
-func (t *Table) page(ctx context.Context, op string, s scope, limit int, cursor string) (items []item, next string, err error) {
-	if limit == 0 {
-		limit = defaultLimit
-	}
-	if limit < 1 || limit > maxLimit {
-		return nil, "", fault("query:limit", "the limit must be 1..100")
-	}
-	if s.after, err = s.resume(cursor); err != nil {
-		return nil, "", err
-	}
-	want := limit + 1
-	for {
-		s.limit = want - len(items)
-		got, more, err := t.query(ctx, op, s)
-		if err != nil {
-			return nil, "", err
-		}
-		items = append(items, got...)
-		if more == "" || len(items) >= want {
-			break
-		}
-		s.after = more
-	}
-	if len(items) > limit {
-		items = items[:limit]
-		next = s.cursor(items[limit-1].text(attrSK))
-	}
-	return items, next, nil
-}
-
-// cursor seals the sk that a page ended with. It is bound to its list, so that one of another list is recognised.
-func (s span) cursor(after string) string {
-	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(s.pk+"\x00"+s.prefix+"\x00"+after)))
-	return base64.RawURLEncoding.EncodeToString(append(sum, after...))
-}
-
-// resume opens a cursor; problem.Invalid if it is not one of this list. "" is the start.
-func (s span) resume(cursor string) (after string, err error) {
-	if cursor == "" {
-		return "", nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(b) <= 4 || s.cursor(string(b[4:])) != cursor || !(key{s.pk, string(b[4:])}).possible() {
-		return "", fault("query:cursor", "the cursor is not one of this list")
-	}
-	return string(b[4:]), nil
-}
-
-func fault(pointer, detail string) error {
-	return &problem.Error{Kind: problem.Invalid, Detail: detail, Faults: []problem.Fault{{Pointer: pointer, Detail: detail}}}
 }

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/items"
 	"sluice/shared/problem"
 )
 
@@ -44,23 +42,23 @@ func (r *Resources[T, P]) Create(ctx context.Context, w catalog.Write, v *T) err
 	if err != nil {
 		return err
 	}
-	content := item{attrRev: number(1)}
-	if content[attrDoc], err = document(s); err != nil {
+	content := items.Item{attrRev: items.Number(1)}
+	if content[attrDoc], err = items.Document(s); err != nil {
 		return err
 	}
 	secret, hasSecret := any(s).(secretBearer)
 	if hasSecret {
 		hash, _ := secret.Credential()
-		content[attrSecret] = text(hash)
+		content[attrSecret] = items.Text(hash)
 	}
-	put := r.t.put(resourceKey(s.Ref()), content, ifAbsent)
-	put.refuse = taken("%s %q exists already", r.kind, s.Ref().ID)
-	root := r.t.put(rootKey(s.Ref()), item{attrChild: text(s.Ref().ID)}, ifAbsent)
-	root.refuse = put.refuse
+	put := items.Put(resourceKey(s.Ref()), content, items.IfAbsent)
+	put.Refuse = taken("%s %q exists already", r.kind, s.Ref().ID)
+	root := items.Put(rootKey(s.Ref()), items.Item{attrChild: items.Text(s.Ref().ID)}, items.IfAbsent)
+	root.Refuse = put.Refuse
 	c.steps = append(c.steps, put, root)
-	c.steps = append(c.steps, r.t.moveEdges(s.Ref(), nil, s.Edges())...)
+	c.steps = append(c.steps, moveEdges(s.Ref(), nil, s.Edges())...)
 	if hasSecret {
-		put, err := r.t.putCredential(secret, ifAbsent)
+		put, err := putCredential(secret, items.IfAbsent)
 		if err != nil {
 			return err
 		}
@@ -82,7 +80,8 @@ func (r *Resources[T, P]) Get(ctx context.Context, ref catalog.Ref) (T, error) {
 
 // Replace stores v in place of before, as Get gave it, and stamps v's Meta: Rev is one more, Created stays. It answers
 // problem.PreconditionFailed if the resource has changed since or is gone, problem.Conflict if a new name below a parent is
-// taken, problem.Unprocessable if a new parent is not there, problem.InFlight like Create. An empty secret hash in v keeps the old one.
+// taken, problem.Unprocessable if a new parent is not there, problem.InFlight like Create.
+// An empty secret hash in v keeps the old one.
 //
 // Access: one transaction (see commit); only edges that differ are written.
 func (r *Resources[T, P]) Replace(ctx context.Context, w catalog.Write, before T, v *T) error {
@@ -102,17 +101,17 @@ func (r *Resources[T, P]) Replace(ctx context.Context, w catalog.Write, before T
 	if err != nil {
 		return err
 	}
-	update, err := r.t.rewrite(s, rev, newHash)
+	update, err := rewrite(s, rev, newHash)
 	if err != nil {
 		return err
 	}
 	c.steps = append(c.steps, update)
-	c.steps = append(c.steps, r.t.moveEdges(s.Ref(), old.Edges(), s.Edges())...)
+	c.steps = append(c.steps, moveEdges(s.Ref(), old.Edges(), s.Edges())...)
 	if secret, ok := any(s).(secretBearer); ok {
-		put, err := r.t.putCredential(secret, "")
+		put, err := putCredential(secret, "")
 		if newHash != oldHash {
-			put, err = r.t.putCredential(secret, ifAbsent)
-			c.steps = append(c.steps, r.t.remove(credentialKey(oldHash)))
+			put, err = putCredential(secret, items.IfAbsent)
+			c.steps = append(c.steps, remove(credentialKey(oldHash)))
 		}
 		if err != nil {
 			return err
@@ -136,19 +135,20 @@ func (r *Resources[T, P]) Delete(ctx context.Context, w catalog.Write, v *T) err
 	if err != nil {
 		return err
 	}
-	gone := r.t.remove(resourceKey(p.Ref()))
-	gone.write.Delete.ConditionExpression = aws.String("rev = :rev AND (attribute_not_exists(children) OR children = :none)")
-	gone.write.Delete.ExpressionAttributeValues = item{":rev": number(p.Stamp().Rev), ":none": number(0)}
-	gone.refuse = func(now item) error {
-		if rev, err := now.number(attrRev); err != nil || rev != p.Stamp().Rev {
-			return changed(p.Ref())
-		}
-		return problem.New(problem.Conflict, "%s %q is in use: delete what belongs to it first", r.kind, p.Ref().ID)
+	gone := items.Write{
+		Key: resourceKey(p.Ref()), If: "rev = :rev AND (attribute_not_exists(children) OR children = :none)",
+		Values: items.Item{":rev": items.Number(p.Stamp().Rev), ":none": items.Number(0)},
+		Refuse: func(now items.Item) error {
+			if rev, err := now.Number(attrRev); err != nil || rev != p.Stamp().Rev {
+				return changed(p.Ref())
+			}
+			return problem.New(problem.Conflict, "%s %q is in use: delete what belongs to it first", r.kind, p.Ref().ID)
+		},
 	}
-	c.steps = append(c.steps, gone, r.t.remove(rootKey(p.Ref())))
-	c.steps = append(c.steps, r.t.moveEdges(p.Ref(), p.Edges(), nil)...)
+	c.steps = append(c.steps, gone, remove(rootKey(p.Ref())))
+	c.steps = append(c.steps, moveEdges(p.Ref(), p.Edges(), nil)...)
 	if hash := hashOf(p); hash != "" {
-		c.steps = append(c.steps, r.t.remove(credentialKey(hash)))
+		c.steps = append(c.steps, remove(credentialKey(hash)))
 	}
 	return r.t.commit(ctx, "delete "+string(r.kind), c)
 }
@@ -170,7 +170,7 @@ func (r *Resources[T, P]) begin(w catalog.Write, ref catalog.Ref, before, after 
 		c.touches = union(c.touches, after.Touches())
 	}
 	if w.Replay != nil {
-		replay, err := r.t.remember(w.Replay, w.At)
+		replay, err := remember(w.Replay, w.At)
 		if err != nil {
 			return c, err
 		}
@@ -180,39 +180,29 @@ func (r *Resources[T, P]) begin(w catalog.Write, ref catalog.Ref, before, after 
 }
 
 // rewrite replaces the document of a resource whose revision is still rev; its counter and what we do not know stay.
-func (t *Table) rewrite(s catalog.Record, rev int64, hash string) (step, error) {
-	doc, err := document(s)
+func rewrite(s catalog.Record, rev int64, hash string) (items.Write, error) {
+	doc, err := items.Document(s)
 	if err != nil {
-		return step{}, err
+		return items.Write{}, err
 	}
-	u := &types.Update{
-		TableName: &t.name, Key: resourceKey(s.Ref()).attributes(),
-		UpdateExpression:    aws.String("SET doc = :doc, rev = :next"),
-		ConditionExpression: aws.String("rev = :rev"),
-		ExpressionAttributeValues: item{
-			":doc": doc, ":rev": number(rev), ":next": number(rev + 1)},
+	w := items.Write{
+		Key: resourceKey(s.Ref()), Set: "SET doc = :doc, rev = :next", If: "rev = :rev",
+		Values: items.Item{":doc": doc, ":rev": items.Number(rev), ":next": items.Number(rev + 1)},
+		Refuse: func(items.Item) error { return changed(s.Ref()) },
 	}
 	if hash != "" {
-		u.UpdateExpression = aws.String("SET doc = :doc, rev = :next, digest = :digest")
-		u.ExpressionAttributeValues[":digest"] = text(hash)
+		w.Set += ", digest = :digest"
+		w.Values[":digest"] = items.Text(hash)
 	}
-	return step{types.TransactWriteItem{Update: u}, func(item) error { return changed(s.Ref()) }}, nil
+	return w, nil
 }
 
-// remove deletes an item that belongs to a resource; the condition on the resource guards it.
-func (t *Table) remove(k key) step {
-	return step{
-		types.TransactWriteItem{Delete: &types.Delete{
-			TableName: &t.name, Key: k.attributes(),
-			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		}},
-		func(item) error { return fmt.Errorf("item %q %q is not what it should be", k.pk, k.sk) },
-	}
-}
+// remove deletes an item that belongs to a resource. It needs no condition: the one on the resource guards it.
+func remove(k items.Key) items.Write { return items.Write{Key: k} }
 
 // moveEdges hangs a child on the edges in after instead of those in before, and counts at the parents.
-func (t *Table) moveEdges(child catalog.Ref, before, after []catalog.Edge) []step {
-	var steps []step
+func moveEdges(child catalog.Ref, before, after []catalog.Edge) []items.Write {
+	var steps []items.Write
 	var parents []catalog.Ref // in order, for a steady answer
 	more := map[catalog.Ref]int64{}
 	count := func(parent catalog.Ref, n int64) {
@@ -225,8 +215,8 @@ func (t *Table) moveEdges(child catalog.Ref, before, after []catalog.Edge) []ste
 		if slices.Contains(before, e) {
 			continue
 		}
-		s := t.put(edgeKey(e, child.Kind), item{attrChild: text(child.ID)}, ifAbsent)
-		s.refuse = taken("%s %q has a %s %q already", e.Parent.Kind, e.Parent.ID, child.Kind, e.Name)
+		s := items.Put(edgeKey(e, child.Kind), items.Item{attrChild: items.Text(child.ID)}, items.IfAbsent)
+		s.Refuse = taken("%s %q has a %s %q already", e.Parent.Kind, e.Parent.ID, child.Kind, e.Name)
 		steps = append(steps, s)
 		count(e.Parent, 1)
 	}
@@ -234,30 +224,25 @@ func (t *Table) moveEdges(child catalog.Ref, before, after []catalog.Edge) []ste
 		if slices.Contains(after, e) {
 			continue
 		}
-		s := t.remove(edgeKey(e, child.Kind))
-		s.write.Delete.ConditionExpression = aws.String("child = :child")
-		s.write.Delete.ExpressionAttributeValues = item{":child": text(child.ID)}
-		steps = append(steps, s)
+		steps = append(steps, items.Write{
+			Key: edgeKey(e, child.Kind), If: "child = :child", Values: items.Item{":child": items.Text(child.ID)},
+			Refuse: func(items.Item) error { return fmt.Errorf("the edge of %s below %s is not its own", child, e.Parent) },
+		})
 		count(e.Parent, -1)
 	}
 	for _, parent := range parents {
 		if more[parent] != 0 {
-			steps = append(steps, t.count(parent, more[parent]))
+			steps = append(steps, countChildren(parent, more[parent]))
 		}
 	}
 	return steps
 }
 
-// count adds to the number of children of a parent that must be there.
-func (t *Table) count(parent catalog.Ref, more int64) step {
-	return step{
-		types.TransactWriteItem{Update: &types.Update{
-			TableName: &t.name, Key: resourceKey(parent).attributes(),
-			UpdateExpression:          aws.String("ADD children :more"),
-			ConditionExpression:       aws.String(ifPresent),
-			ExpressionAttributeValues: item{":more": number(more)},
-		}},
-		func(item) error {
+// countChildren adds to the number of children of a parent that must be there.
+func countChildren(parent catalog.Ref, more int64) items.Write {
+	return items.Write{
+		Key: resourceKey(parent), Set: "ADD children :more", If: items.IfPresent, Values: items.Item{":more": items.Number(more)},
+		Refuse: func(items.Item) error {
 			detail := fmt.Sprintf("there is no %s %q", parent.Kind, parent.ID)
 			return &problem.Error{Kind: problem.Unprocessable, Detail: detail,
 				Faults: []problem.Fault{{Pointer: "/" + string(parent.Kind), Detail: detail}}}
@@ -266,14 +251,14 @@ func (t *Table) count(parent catalog.Ref, more int64) step {
 }
 
 // putCredential writes what the hash of a secret leads to.
-func (t *Table) putCredential(s secretBearer, condition string) (step, error) {
+func putCredential(s secretBearer, condition string) (items.Write, error) {
 	hash, credential := s.Credential()
-	doc, err := document(credential)
+	doc, err := items.Document(credential)
 	if err != nil {
-		return step{}, err
+		return items.Write{}, err
 	}
-	put := t.put(credentialKey(hash), item{attrDoc: doc}, condition)
-	put.refuse = taken("the secret is in use already")
+	put := items.Put(credentialKey(hash), items.Item{attrDoc: doc}, condition)
+	put.Refuse = taken("the secret is in use already")
 	return put, nil
 }
 
@@ -300,8 +285,8 @@ func setHash(r catalog.Record, hash string) {
 	}
 }
 
-func taken(format string, args ...any) func(item) error {
-	return func(item) error { return problem.New(problem.Conflict, format, args...) }
+func taken(format string, args ...any) func(items.Item) error {
+	return func(items.Item) error { return problem.New(problem.Conflict, format, args...) }
 }
 
 func changed(r catalog.Ref) error {

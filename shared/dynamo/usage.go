@@ -10,11 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/items"
 	"sluice/shared/problem"
 	"sluice/shared/usage"
 )
@@ -22,7 +19,10 @@ import (
 // FoldItems bounds one fold: each pending record counts 2, each bucket 1. It is DynamoDB's bound of a transaction.
 const FoldItems = 100
 
-const tombstoneRetention = 24 * time.Hour
+const (
+	tombstoneRetention = 24 * time.Hour
+	foldAttempts       = 8
+)
 
 // PutUsage hands a flushed record to the rollup. A record with this ID that waits already is success, so a flush whose
 // answer was lost may be repeated. expires must lie within a day of the first flush: a record that comes back after its fold
@@ -30,26 +30,12 @@ const tombstoneRetention = 24 * time.Hour
 //
 // Access: one conditional PutItem, 1 WCU per KB.
 func (t *Table) PutUsage(ctx context.Context, p usage.Pending, expires time.Time) error {
-	k := pendingKey(p.Shard, p.ID)
-	whole := k.with(item{attrBody: blob(p.Body), attrExpires: number(expires.Unix())})
-	if p.Shard < 0 || p.Shard >= usage.Shards || !k.possible() {
+	content := items.Item{attrBody: items.Blob(p.Body), items.Expires: items.Number(expires.Unix())}
+	w := items.Put(pendingKey(p.Shard, p.ID), content, items.IfAbsent)
+	if p.Shard < 0 || p.Shard >= usage.Shards || !w.Key.Possible() {
 		return fmt.Errorf("put usage: no record can have the id %q in shard %d", p.ID, p.Shard)
 	}
-	if whole.size() > maxItem {
-		return problem.New(problem.TooLarge, "the usage record has %d KB, more than the store keeps", whole.size()>>10)
-	}
-	in := &dynamodb.PutItemInput{
-		TableName: &t.name, Item: whole, ConditionExpression: aws.String(ifAbsent), ReturnConsumedCapacity: t.capacity}
-	err := t.attempt(ctx, "put usage", func() (float64, float64, error) {
-		out, err := t.db.PutItem(ctx, in)
-		if err != nil {
-			return 0, refusedUnits(err), err
-		}
-		return 0, consumed(out.ConsumedCapacity), nil
-	})
-	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
-		return nil
-	}
+	_, _, err := t.items.Apply(ctx, "put usage", w) // refused: it is there already
 	return err
 }
 
@@ -58,23 +44,23 @@ func (t *Table) PutUsage(ctx context.Context, p usage.Pending, expires time.Time
 //
 // Access: Queries, strongly consistent, 1 RCU per 4 KB.
 func (t *Table) PendingUsage(ctx context.Context, shard, limit int) ([]usage.Pending, error) {
-	s := scope{span: span{pk: pendingKey(shard, "").pk}}
+	s := items.Scope{Span: items.Span{PK: pendingKey(shard, "").PK}}
 	var waiting []usage.Pending
 	for len(waiting) < limit {
-		s.limit = limit - len(waiting)
-		page, next, err := t.query(ctx, "pending usage", s)
+		s.Limit = limit - len(waiting)
+		page, next, err := t.items.Query(ctx, "pending usage", s)
 		if err != nil {
 			return nil, err
 		}
 		for _, i := range page {
-			if !i.expired(t.now()) {
-				waiting = append(waiting, usage.Pending{ID: i.text(attrSK), Shard: shard, Body: i.bytes(attrBody)})
+			if !i.Expired(t.items.Now()) {
+				waiting = append(waiting, usage.Pending{ID: i.Text(items.SK), Shard: shard, Body: i.Bytes(attrBody)})
 			}
 		}
 		if next == "" {
 			break
 		}
-		s.after = next
+		s.After = next
 	}
 	return waiting, nil
 }
@@ -93,82 +79,82 @@ func (t *Table) FoldUsage(ctx context.Context, done []usage.Pending, add []usage
 	if n := 2*len(done) + len(add); n > FoldItems {
 		return problem.New(problem.TooLarge, "the fold has %d items, a transaction takes %d", n, FoldItems)
 	}
-	id, err := t.newID()
+	id, err := t.items.NewID()
 	if err != nil {
 		return err
 	}
-	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: &id, ReturnConsumedCapacity: t.capacity}
-	expires := number(t.now().Add(tombstoneRetention).Unix())
+	x := items.Transaction{Token: id}
+	expires := items.Number(t.items.Now().Add(tombstoneRetention).Unix())
 	for _, p := range done {
-		gone := t.remove(pendingKey(p.Shard, p.ID)).write
-		gone.Delete.ConditionExpression = aws.String(ifPresent)
-		tombstone := t.put(doneKey(p.ID), item{attrFold: text(id), attrExpires: expires}, ifAbsent).write
-		in.TransactItems = append(in.TransactItems, gone, tombstone)
+		x.Writes = append(x.Writes,
+			items.Write{Key: pendingKey(p.Shard, p.ID), If: items.IfPresent},
+			items.Put(doneKey(p.ID), items.Item{attrFold: items.Text(id), items.Expires: expires}, items.IfAbsent))
 	}
 	for _, d := range add {
-		u, err := t.addTo(d)
-		if err != nil {
-			return err
-		}
-		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Update: u})
+		x.Writes = append(x.Writes, addTo(d))
 	}
-	return t.fold(ctx, id, done[0].ID, in)
+	if err := x.Check(); err != nil {
+		return err
+	}
+	return t.fold(ctx, done[0].ID, x)
 }
 
 // fold lands a fold. The tombstone of one of its records says whose it is.
-func (t *Table) fold(ctx context.Context, id, record string, in *dynamodb.TransactWriteItemsInput) error {
-	err := t.attempt(ctx, "fold usage", func() (float64, float64, error) {
-		out, err := t.db.TransactWriteItems(ctx, in)
-		if err != nil {
-			return 0, 0, err
+func (t *Table) fold(ctx context.Context, record string, x items.Transaction) error {
+	const op = "fold usage"
+	lost := false
+	for n := 1; ; n++ {
+		try := t.items.TryOnce(ctx, op, x)
+		switch try.Outcome {
+		case items.Landed:
+			return nil
+		case items.Refused:
+			if lost { // it may be our own doing
+				tombstone, err := t.items.GetAnyAge(ctx, op, doneKey(record))
+				if err != nil || tombstone.Text(attrFold) == x.Token {
+					return err
+				}
+			}
+			return problem.Wrap(try.Cause, problem.Conflict, "a usage record was folded by somebody else")
+		case items.Broken:
+			return t.items.Fault(ctx, op, try.Cause)
+		case items.Unknown:
+			lost = true
+		case items.Again:
 		}
-		return 0, consumedAll(out.ConsumedCapacity), nil
-	})
-	if err == nil || !errors.As(err, new(*types.TransactionCanceledException)) || !conditionFailed(err) {
-		return err
+		if n == foldAttempts || t.items.Pause(ctx, n) != nil {
+			return t.items.Fault(ctx, op, try.Cause)
+		}
 	}
-	tombstone, readErr := t.getAnyAge(ctx, "fold usage", doneKey(record))
-	if readErr != nil {
-		return readErr
-	}
-	if tombstone.text(attrFold) == id {
-		return nil // an earlier attempt landed, its answer was lost
-	}
-	return problem.Wrap(err, problem.Conflict, "a usage record was folded by somebody else")
 }
 
-// addTo spells the addition to one bucket.
-func (t *Table) addTo(d usage.Delta) (*types.Update, error) {
-	k := usageKey(d.Bucket)
-	if !k.possible() {
-		return nil, fmt.Errorf("fold usage: no bucket can have the key %q %q", k.pk, k.sk)
-	}
-	values, names := item{":consumer": text(string(d.Bucket.Consumer))}, map[string]string{}
-	expression := "SET consumer = :consumer"
+// addTo spells the addition to one bucket. It needs no condition: the records' own say that it is due.
+func addTo(d usage.Delta) items.Write {
+	consumer := items.Text(string(d.Bucket.Consumer))
+	w := items.Write{Key: usageKey(d.Bucket), Set: "SET consumer = :consumer", Values: items.Item{":consumer": consumer}}
 	if keep := usageRetention(d.Bucket.Step); keep > 0 {
-		expression += ", expires_at = :expires"
-		values[":expires"] = number(d.Bucket.At.Add(keep).Unix())
+		w.Set += ", expires_at = :expires"
+		w.Values[":expires"] = items.Number(d.Bucket.At.Add(keep).Unix())
 	}
 	adding := " ADD "
 	for n, name := range slices.Sorted(maps.Keys(d.Add)) {
 		if d.Add[name] == 0 {
 			continue
 		}
+		if w.Names == nil {
+			w.Names = map[string]string{}
+		}
 		at := strconv.Itoa(n)
-		names["#"+at], values[":"+at] = countPrefix+name, number(d.Add[name])
-		expression += adding + "#" + at + " :" + at
+		w.Names["#"+at], w.Values[":"+at] = countPrefix+name, items.Number(d.Add[name])
+		w.Set += adding + "#" + at + " :" + at
 		adding = ", "
 	}
-	u := &types.Update{TableName: &t.name, Key: k.attributes(), UpdateExpression: &expression, ExpressionAttributeValues: values}
-	if len(names) > 0 {
-		u.ExpressionAttributeNames = names
-	}
-	return u, nil
+	return w
 }
 
 // merged adds up the deltas of the same bucket: a transaction may touch an item once.
 func merged(add []usage.Delta) []usage.Delta {
-	at := map[key]int{}
+	at := map[items.Key]int{}
 	var all []usage.Delta
 	for _, d := range add {
 		k := usageKey(d.Bucket)
@@ -203,7 +189,7 @@ func usageRetention(s usage.Step) time.Duration {
 //
 // Access: one GetItem, strongly consistent, 1 RCU.
 func (t *Table) Tombstoned(ctx context.Context, id string) (bool, error) {
-	i, err := t.getAnyAge(ctx, "tombstoned", doneKey(id))
+	i, err := t.items.GetAnyAge(ctx, "tombstoned", doneKey(id))
 	return i != nil, err
 }
 
@@ -212,14 +198,8 @@ func (t *Table) Tombstoned(ctx context.Context, id string) (bool, error) {
 //
 // Access: one DeleteItem, 1 WCU per KB; no condition, since a record never changes.
 func (t *Table) DropUsage(ctx context.Context, p usage.Pending) error {
-	in := &dynamodb.DeleteItemInput{TableName: &t.name, Key: pendingKey(p.Shard, p.ID).attributes(), ReturnConsumedCapacity: t.capacity}
-	return t.attempt(ctx, "drop usage", func() (float64, float64, error) {
-		out, err := t.db.DeleteItem(ctx, in)
-		if err != nil {
-			return 0, 0, err
-		}
-		return 0, consumed(out.ConsumedCapacity), nil
-	})
+	_, _, err := t.items.Apply(ctx, "drop usage", items.Write{Key: pendingKey(p.Shard, p.ID)})
+	return err
 }
 
 // UsageBuckets reads the windows of an API that start at from or later and before to, in the order of their starts.
@@ -229,15 +209,15 @@ func (t *Table) UsageBuckets(ctx context.Context, api catalog.APIID, step usage.
 	if !from.Before(to) {
 		return nil, nil
 	}
-	// Starts are whole seconds. A bucket at to itself has more behind the time, and so sorts behind it.
-	items, err := t.queryAll(ctx, "usage buckets", scope{
-		span: span{pk: usagePK(api, step)}, from: stamp(ceil(from)), to: stamp(ceil(to)), eventual: true})
+	// A bucket at to itself has more behind the time, and so sorts behind it.
+	found, err := t.items.QueryAll(ctx, "usage buckets", items.Scope{
+		Span: items.Span{PK: usagePK(api, step)}, From: usageStart(from), To: usageStart(to), Eventual: true})
 	if err != nil {
 		return nil, err
 	}
 	var windows []usage.Delta
-	for _, i := range items {
-		if i.expired(t.now()) {
+	for _, i := range found {
+		if i.Expired(t.items.Now()) {
 			continue
 		}
 		d, err := delta(i)
@@ -249,28 +229,19 @@ func (t *Table) UsageBuckets(ctx context.Context, api catalog.APIID, step usage.
 	return windows, nil
 }
 
-func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
-
-func ceil(at time.Time) time.Time {
-	if whole := at.Truncate(time.Second); !whole.Equal(at) {
-		return whole.Add(time.Second)
-	}
-	return at
-}
-
-func delta(i item) (usage.Delta, error) {
-	b, err := bucketOf(i.key())
+func delta(i items.Item) (usage.Delta, error) {
+	b, err := bucketOf(i.Key())
 	if err != nil {
 		return usage.Delta{}, err
 	}
-	b.Consumer = catalog.ConsumerID(i.text(attrConsumer))
+	b.Consumer = catalog.ConsumerID(i.Text(attrConsumer))
 	d := usage.Delta{Bucket: b, Add: make(map[string]int64, len(i))}
 	for attribute := range i {
 		name, counter := strings.CutPrefix(attribute, countPrefix)
 		if !counter {
 			continue
 		}
-		if d.Add[name], err = i.number(attribute); err != nil {
+		if d.Add[name], err = i.Number(attribute); err != nil {
 			return usage.Delta{}, err
 		}
 	}

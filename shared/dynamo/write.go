@@ -6,23 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/items"
 	"sluice/shared/problem"
 )
-
-// step is one write of a transaction and what it means if its condition does not hold: refuse gets the item as it is, nil
-// if there is none.
-type step struct {
-	write  types.TransactWriteItem
-	refuse func(old item) error
-}
 
 // change is everything that lands in one transaction. The steps that can be refused come first, the most telling first.
 type change struct {
@@ -30,13 +19,13 @@ type change struct {
 	resource      catalog.Ref
 	before, after any // JSON documents, nil where there is none
 	touches       []catalog.Ref
-	steps         []step
+	steps         []items.Write
 }
 
 const unknownHead = -1
 
-// maxItem leaves room below DynamoDB's 400 KB.
-const maxItem = 390 << 10
+// changeAttempts is how often a change is tried; other processes' changes may get ahead of it.
+const changeAttempts = 40
 
 // commit lands a change: its steps, its audit entry and its feed entry at the head's next number, all or nothing.
 //
@@ -51,14 +40,14 @@ func (t *Table) commit(ctx context.Context, op string, c change) error {
 	if c.circumstances.At.IsZero() {
 		return fmt.Errorf("%s: a change needs the time at which it is made", op)
 	}
-	id, err := t.newID()
+	id, err := t.items.NewID()
 	if err != nil {
 		return err
 	}
 	select {
 	case t.turn <- struct{}{}:
 	case <-ctx.Done():
-		return t.fault(ctx, op, ctx.Err())
+		return t.items.Fault(ctx, op, ctx.Err())
 	}
 	defer func() { <-t.turn }()
 
@@ -68,7 +57,7 @@ func (t *Table) commit(ctx context.Context, op string, c change) error {
 		if done {
 			return err
 		}
-		if n == changeAttempts || t.sleep(ctx, t.backoff(n)) != nil {
+		if n == changeAttempts || t.items.Pause(ctx, n) != nil {
 			return t.giveUp(ctx, &a, err)
 		}
 	}
@@ -80,61 +69,47 @@ type attemptAt struct {
 	id     string // of the change, in its audit and feed entries
 	change change
 	seq    int64
-	input  *dynamodb.TransactWriteItemsInput // for seq; nil if it must be made
-	lost   bool                              // an answer for input was lost: it may have landed, or may yet
+	made   bool              // writes is made for seq
+	writes items.Transaction // with the head last
+	lost   bool              // an answer for writes was lost: it may have landed, or may yet
 }
 
 // advance makes one try. done says that the outcome is known, and err is it; otherwise err is why it is not.
 func (t *Table) advance(ctx context.Context, a *attemptAt) (done bool, err error) {
-	if t.head == unknownHead && a.input == nil {
+	if t.head == unknownHead && !a.made {
 		if t.head, err = t.readHead(ctx, a.op); err != nil {
 			t.head = unknownHead
 			return true, err // nothing has been sent
 		}
 	}
-	if a.input == nil {
+	if !a.made {
 		a.seq, a.lost = t.head+1, false
-		if a.input, err = t.assemble(a); err != nil {
+		if a.writes, err = assemble(a, t.items.NewID); err != nil {
 			return true, err
 		}
+		a.made = true
 	}
-	out, err := t.db.TransactWriteItems(ctx, a.input)
-	if t.observe != nil {
-		units := 0.0
-		if out != nil {
-			units = consumedAll(out.ConsumedCapacity)
-		}
-		t.observe(a.op, 0, units)
-	}
-	if err == nil {
+	switch try := t.items.TryOnce(ctx, a.op, a.writes); try.Outcome {
+	case items.Landed:
 		t.head = a.seq
 		return true, nil
-	}
-	var cancelled *types.TransactionCanceledException
-	if errors.As(err, &cancelled) {
-		return t.cancelled(ctx, a, cancelled)
-	}
-	switch judge(err) {
-	case unknown:
-		a.lost = true
-	case final:
+	case items.Refused:
+		return t.refused(ctx, a, try)
+	case items.Broken:
 		t.head = unknownHead
-		return true, t.fault(ctx, a.op, err)
-	case again:
+		return true, t.items.Fault(ctx, a.op, try.Cause)
+	case items.Unknown:
+		a.lost = true
+		return false, try.Cause
+	default: // items.Again
+		return false, try.Cause
 	}
-	return false, err
 }
 
-// cancelled reads why the store cancelled the transaction.
-func (t *Table) cancelled(ctx context.Context, a *attemptAt, why *types.TransactionCanceledException) (done bool, err error) {
-	reasons := why.CancellationReasons
-	if len(reasons) != len(a.input.TransactItems) {
-		return true, fmt.Errorf("%s: the store gave %d reasons for %d items: %w", a.op, len(reasons), len(a.input.TransactItems), why)
-	}
-	failed := func(n int) bool { return aws.ToString(reasons[n].Code) == "ConditionalCheckFailed" }
-	headMoved := failed(len(a.input.TransactItems) - 1)
-	if a.lost {
-		// The conditions may have failed because of ourselves.
+// refused finds out which condition did not hold. One of ours is final; that of the head only means that our number is
+// taken for good, so that this transaction can never land, and another is made.
+func (t *Table) refused(ctx context.Context, a *attemptAt, try items.Try) (done bool, err error) {
+	if a.lost { // the conditions may have failed because of ourselves
 		mine, err := t.landed(ctx, a)
 		if err != nil {
 			return false, err
@@ -144,45 +119,37 @@ func (t *Table) cancelled(ctx context.Context, a *attemptAt, why *types.Transact
 			return true, nil
 		}
 	}
-	for n, s := range a.change.steps {
-		if failed(n) {
-			if headMoved {
-				t.head = unknownHead
-			}
-			return true, s.refuse(reasons[n].Item)
-		}
-	}
-	for _, r := range reasons {
-		if c := aws.ToString(r.Code); c == "ValidationError" || c == "ItemCollectionSizeLimitExceeded" {
-			return true, fmt.Errorf("%s: %w", a.op, why)
-		}
-	}
-	if headMoved {
-		// Our number is taken for good, so this input can never land: make another.
+	now, moved := try.Refused[len(a.writes.Writes)-1]
+	if moved {
 		t.head = unknownHead
-		if now, err := item(reasons[len(reasons)-1].Item).number(attrSeq); err == nil && now >= a.seq {
-			t.head = now
+		if seq, err := now.Number(attrSeq); err == nil && seq >= a.seq {
+			t.head = seq
 		}
-		a.input = nil
 	}
-	return false, why
+	for n, w := range a.change.steps {
+		if old, no := try.Refused[n]; no && w.Refuse != nil {
+			return true, w.Refuse(old)
+		}
+	}
+	if !moved {
+		return true, fmt.Errorf("%s: the feed at %d is not as it should be: %w", a.op, a.seq, try.Cause)
+	}
+	a.made = false
+	return false, try.Cause
 }
 
 // landed reports whether the entry at our number is ours.
 func (t *Table) landed(ctx context.Context, a *attemptAt) (bool, error) {
-	entry, err := t.getAnyAge(ctx, a.op, feedEntry(a.seq))
-	return entry.text(attrChange) == a.id, err
+	entry, err := t.items.GetAnyAge(ctx, a.op, feedEntry(a.seq))
+	return entry.Text(attrChange) == a.id, err
 }
 
 // giveUp says what is known after the last try. It asks once more, on time of its own, whether the change has landed: a
 // caller that went away must not turn a change that was made into one that was not.
 func (t *Table) giveUp(ctx context.Context, a *attemptAt, cause error) error {
 	t.head = unknownHead
-	if !a.lost || a.input == nil {
-		if judge(cause) == unknown || ctx.Err() != nil {
-			return t.fault(ctx, a.op, cause)
-		}
-		return problem.Wrap(fmt.Errorf("%s: %w", a.op, cause), problem.Unavailable, "the store is busy; nothing was changed; try again shortly")
+	if !a.lost || !a.made {
+		return t.items.Fault(ctx, a.op, fmt.Errorf("nothing was changed: %w", cause))
 	}
 	own, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer stop()
@@ -194,100 +161,51 @@ func (t *Table) giveUp(ctx context.Context, a *attemptAt, cause error) error {
 }
 
 // assemble makes the transaction for a.seq. The head comes last.
-func (t *Table) assemble(a *attemptAt) (*dynamodb.TransactWriteItemsInput, error) {
-	token, err := t.newID()
+func assemble(a *attemptAt, newID func() (string, error)) (x items.Transaction, err error) {
+	if x.Token, err = newID(); err != nil {
+		return x, err
+	}
+	c, w := a.change, a.change.circumstances
+	entry, err := items.Document(catalog.Entry{Seq: a.seq, At: utc(w.At), Touches: c.touches})
 	if err != nil {
-		return nil, err
+		return x, err
 	}
-	c := a.change
-	entry, err := document(catalog.Entry{Seq: a.seq, At: utc(c.circumstances.At), Touches: c.touches})
+	audit, err := items.Document(catalog.AuditEntry{ID: a.id, At: utc(w.At), Actor: w.Actor, Action: w.Action,
+		Resource: c.resource, Before: c.before, After: c.after, RequestID: w.RequestID})
 	if err != nil {
-		return nil, err
+		return x, err
 	}
-	audit, err := document(catalog.AuditEntry{
-		ID: a.id, At: utc(c.circumstances.At), Actor: c.circumstances.Actor, Action: c.circumstances.Action,
-		Resource: c.resource, Before: c.before, After: c.after, RequestID: c.circumstances.RequestID,
-	})
-	if err != nil {
-		return nil, err
-	}
-	expires := number(c.circumstances.At.Add(feedRetention).Unix())
-	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: &token, ReturnConsumedCapacity: t.capacity}
-	for _, s := range c.steps {
-		in.TransactItems = append(in.TransactItems, s.write)
-	}
-	in.TransactItems = append(in.TransactItems,
-		t.put(auditKey(a.seq), item{attrDoc: audit}, ifAbsent).write,
-		t.put(auditIndexKey(c.resource, a.seq), nil, ifAbsent).write,
-		t.put(feedEntry(a.seq), item{attrDoc: entry, attrChange: text(a.id), attrExpires: expires}, ifAbsent).write,
-		t.moveHead(a.seq),
+	expires := items.Number(w.At.Add(feedRetention).Unix())
+	x.Writes = append(slices.Clone(c.steps),
+		items.Put(auditKey(a.seq), items.Item{attrDoc: audit}, items.IfAbsent),
+		items.Put(auditIndexKey(c.resource, a.seq), nil, items.IfAbsent),
+		items.Put(feedEntry(a.seq), items.Item{attrDoc: entry, attrChange: items.Text(a.id), items.Expires: expires}, items.IfAbsent),
+		moveHead(a.seq),
 	)
-	return in, checkSizes(in.TransactItems)
+	return x, x.Check()
 }
 
-func (t *Table) moveHead(to int64) types.TransactWriteItem {
-	k := feedHead()
-	u := &types.Update{
-		TableName: &t.name, Key: k.attributes(), UpdateExpression: aws.String("SET seq = :to"), ConditionExpression: aws.String("seq = :from"),
-		ExpressionAttributeValues:           item{":to": number(to), ":from": number(to - 1)},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}
+func moveHead(to int64) items.Write {
 	if to == 1 {
-		u.ConditionExpression = aws.String(ifAbsent)
-		delete(u.ExpressionAttributeValues, ":from")
+		return items.Write{Key: feedHead(), Set: "SET seq = :to", If: items.IfAbsent, Values: items.Item{":to": items.Number(to)}}
 	}
-	return types.TransactWriteItem{Update: u}
-}
-
-const (
-	ifAbsent  = "attribute_not_exists(pk)"
-	ifPresent = "attribute_exists(pk)"
-)
-
-// put writes a whole item under a condition without values ("" is none).
-func (t *Table) put(k key, content item, condition string) step {
-	p := &types.Put{
-		TableName: &t.name, Item: k.with(content),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}
-	if condition != "" {
-		p.ConditionExpression = &condition
-	}
-	return step{write: types.TransactWriteItem{Put: p}}
+	return items.Write{Key: feedHead(), Set: "SET seq = :to", If: "seq = :from",
+		Values: items.Item{":to": items.Number(to), ":from": items.Number(to - 1)}}
 }
 
 // remember adds the answer to replay. It fails with problem.InFlight while another answer with the id is kept.
-func (t *Table) remember(r *catalog.Replay, at time.Time) (step, error) {
-	doc, err := document(r)
+func remember(r *catalog.Replay, at time.Time) (items.Write, error) {
+	doc, err := items.Document(r)
 	if err != nil {
-		return step{}, err
+		return items.Write{}, err
 	}
-	s := t.put(replayKey(r.ID), item{attrDoc: doc, attrExpires: number(r.Expires.Unix())}, ifAbsent+" OR expires_at <= :now")
-	s.write.Put.ExpressionAttributeValues = item{":now": number(at.Unix())}
-	s.refuse = func(item) error {
-		return problem.New(problem.InFlight, "a request with this Idempotency-Key has just been carried out; repeat it to get its answer")
+	content := items.Item{attrDoc: doc, items.Expires: items.Number(r.Expires.Unix())}
+	w := items.Put(replayKey(r.ID), content, items.IfAbsent+" OR expires_at <= :now")
+	w.Values = items.Item{":now": items.Number(at.Unix())}
+	w.Refuse = func(items.Item) error {
+		return problem.New(problem.InFlight, "a request with this Idempotency-Key has just been carried out: repeat it")
 	}
-	return s, nil
-}
-
-// checkSizes refuses what the store could not keep, before anything is sent.
-func checkSizes(items []types.TransactWriteItem) error {
-	for _, i := range items {
-		size := 0
-		switch {
-		case i.Put != nil:
-			if k := item(i.Put.Item).key(); !k.possible() {
-				return problem.New(problem.Invalid, "a name is too long, or not text")
-			}
-			size = item(i.Put.Item).size()
-		case i.Update != nil:
-			size = item(i.Update.ExpressionAttributeValues).size()
-		}
-		if size > maxItem {
-			return problem.New(problem.TooLarge, "the resource with its history entry would have %s KB, more than the store keeps", strconv.Itoa(size>>10))
-		}
-	}
-	return nil
+	return w, nil
 }
 
 // snapshot freezes a resource for the audit entry.
