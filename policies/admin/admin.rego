@@ -12,14 +12,19 @@ package admin
 default decision := {"allow": false, "reasons": ["forbidden"]}
 
 decision := {"allow": true, "reasons": []} if {
-	_identified
+	_well_formed
 	_permitted
 }
 
-# A refusal and an audit entry must be able to name who it was.
-_identified if {
-	is_string(input.actor.id)
-	input.actor.id != ""
+# Nothing is missing and nothing surplus, and an audit entry will be able to name who it was.
+_well_formed if {
+	input = {
+		"actor": {"id": actor, "role": _, "team": _},
+		"action": _,
+		"resource": {"kind": _, "id": _, "team": _},
+	}
+	is_string(actor)
+	actor != ""
 }
 
 _permitted if {

@@ -67,3 +67,12 @@ test_what_is_not_known_is_forbidden if {
 	_decide("platform-admin", "read", "server", "") == _forbidden
 	admin.decision == _forbidden with input as {}
 }
+
+test_surplus_and_anonymous_input_is_forbidden if {
+	asked := _asked("platform-admin", "read", "api", "")
+	admin.decision == _allowed with input as asked
+	admin.decision == _forbidden with input as object.union(asked, {"sudo": true})
+	admin.decision == _forbidden with input as object.union(asked, {"actor": {"id": ""}})
+	admin.decision == _forbidden with input as object.union(asked, {"actor": {"id": 7}})
+	admin.decision == _forbidden with input as object.remove(asked, {"resource"})
+}

@@ -9,6 +9,7 @@ import (
 	"sluice/shared/policy"
 )
 
+// good is a call with everything right.
 func good() *policy.AccessInput {
 	return &policy.AccessInput{
 		Plane: decision.Gateway, Method: "GET", Path: "/orders/v1/orders/42",
@@ -17,31 +18,47 @@ func good() *policy.AccessInput {
 		App:          &catalog.App{ID: "acme-shop", Consumer: "acme"},
 		Scopes:       []string{"orders.read", "orders.write"},
 		Subscription: &catalog.Subscription{App: "acme-shop", API: "orders", State: catalog.Active},
-		API:          &catalog.API{ID: "orders", Audience: catalog.Public, Kind: catalog.REST},
+		API:          &catalog.API{ID: "orders", Audience: catalog.Partner, Kind: catalog.REST},
 		Version:      &catalog.Version{API: "orders", Version: "v1", State: catalog.Published},
 		Operation:    &policy.Operation{ID: "getOrder", Method: "GET", Template: "/orders/{id}", Scopes: [][]string{{"orders.read"}}},
 	}
 }
 
-func engine(t testing.TB, modules map[string]string, entry string) *policy.Engine {
+func engine(t testing.TB, modules map[string]string, entry string, options ...policy.Option) *policy.Engine {
 	t.Helper()
-	e, err := policy.New(modules, entry)
+	e, err := policy.New(modules, entry, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-func BenchmarkDecideAccess(b *testing.B) {
-	e := engine(b, policies.Access(), "data.access.decision")
-	in := good()
+func access(t testing.TB, options ...policy.Option) *policy.Engine {
+	return engine(t, policies.Access(), "data.access.decision", options...)
+}
+
+func decide(b *testing.B, e *policy.Engine, in policy.Input, want bool) {
 	b.ReportAllocs()
 	for b.Loop() {
-		v, err := e.Decide(b.Context(), in)
-		if err != nil || !v.Allow {
+		if v, err := e.Decide(b.Context(), in); err != nil || v.Allow != want {
 			b.Fatal(v, err)
 		}
 	}
+}
+
+func BenchmarkDecideAccess(b *testing.B) { decide(b, access(b), good(), true) }
+
+func BenchmarkDecideAccessRefused(b *testing.B) {
+	in := good()
+	in.Scopes = nil
+	decide(b, access(b), in, false)
+}
+
+func BenchmarkDecideAdmin(b *testing.B) {
+	decide(b, engine(b, policies.Admin(), "data.admin.decision"), &policy.AdminInput{
+		Actor:  catalog.Actor{ID: "key-1", Role: catalog.RoleTeamMember, Team: "sales"},
+		Action: policy.Update, Resource: catalog.Ref{Kind: catalog.KindAPI, ID: "orders"}, Owner: "sales",
+	}, true)
 }
 
 func BenchmarkNewAccess(b *testing.B) {
@@ -50,5 +67,17 @@ func BenchmarkNewAccess(b *testing.B) {
 		if _, err := policy.New(modules, "data.access.decision"); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestDecideAllocatesLittle keeps the hot path from growing unnoticed; the figure does not depend on the machine.
+func TestDecideAllocatesLittle(t *testing.T) {
+	e, in := access(t), good()
+	if n := testing.AllocsPerRun(100, func() {
+		if v, err := e.Decide(t.Context(), in); err != nil || !v.Allow {
+			t.Fatal(v, err)
+		}
+	}); n > 220 {
+		t.Errorf("an allow allocates %.0f times; 220 are enough", n)
 	}
 }

@@ -6,8 +6,13 @@ import (
 	"time"
 )
 
+// stepsPerLook is how many steps an evaluation takes between two looks at the clock: about half a millisecond of work, and
+// several times what a decision takes. A decision of ordinary length thus never fails for being paused: a Lambda with little
+// memory gets its processor in slices, with tens of milliseconds between them.
+const stepsPerLook = 1024
+
 // deadline ends one evaluation when its context has ended or its time is up. The evaluator asks it at every step, so that it
-// needs no timer and no goroutine that could outlive the call. It looks at the clock only at every 64th step.
+// needs no timer and no goroutine that could outlive the call.
 type deadline struct {
 	ctx   context.Context
 	now   func() time.Time
@@ -24,8 +29,8 @@ func (d *deadline) Cancelled() bool {
 	if d.ended.Load() {
 		return true
 	}
-	late := d.steps%64 == 0 && !d.now().Before(d.until)
 	d.steps++
+	late := d.steps%stepsPerLook == 0 && !d.now().Before(d.until)
 	if late || d.ctx.Err() != nil {
 		d.ended.Store(true)
 		return true

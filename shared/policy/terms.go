@@ -49,7 +49,8 @@ type pair = [2]*ast.Term
 // common are the words that most inputs consist of. It is only read.
 var common = words("gateway", "management", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "key", "admin",
 	"internal", "partner", "public", "rest", "graphql", "event", "draft", "review", "published", "deprecated", "retired",
-	"requested", "active", "suspended", "ended", "v1", "v2", "v3")
+	"requested", "active", "suspended", "ended", "v1", "v2", "v3", "platform-admin", "team-member", "auditor",
+	"read", "create", "update", "delete", "transition", "issue")
 
 func words(all ...string) map[string]*ast.Term {
 	terms := make(map[string]*ast.Term, len(all))
@@ -59,7 +60,7 @@ func words(all ...string) map[string]*ast.Term {
 	return terms
 }
 
-// credentials holds the usable key, by far the most frequent credential. It is only read.
+// usableKey is by far the most frequent credential. It is only read.
 var usableKey = ast.ObjectTerm(pair{keyPresent, termTrue}, pair{keyKind, common["key"]}, pair{keyRevoked, termFalse},
 	pair{keyExpired, termFalse})
 
@@ -173,16 +174,17 @@ func (b *builder) alternatives(lists [][]string) *ast.Term {
 	return b.term(ast.NewArray(all...))
 }
 
-func text[T ~string](key *ast.Term, s T) pair { return pair{key, ast.StringTerm(string(s))} }
-
 func (in *AdminInput) term() *ast.Term {
 	if in == nil {
 		return ast.ObjectTerm()
 	}
-	return ast.ObjectTerm(
-		pair{keyActor, ast.ObjectTerm(text(keyID, in.Actor.ID), text(keyRole, in.Actor.Role), text(keyTeam, in.Actor.Team))},
-		text(keyAction, in.Action),
-		pair{keyResource, ast.ObjectTerm(text(keyKind, in.Resource.Kind), text(keyID, in.Resource.ID), text(keyTeam, in.Owner))})
+	var b builder
+	return b.object(
+		pair{keyActor, b.object(pair{keyID, b.text(in.Actor.ID)}, pair{keyRole, b.text(string(in.Actor.Role))},
+			pair{keyTeam, b.text(string(in.Actor.Team))})},
+		pair{keyAction, b.text(string(in.Action))},
+		pair{keyResource, b.object(pair{keyKind, b.text(string(in.Resource.Kind))}, pair{keyID, b.text(in.Resource.ID)},
+			pair{keyTeam, b.text(string(in.Owner))})})
 }
 
 // Document is an input that came as JSON. It may be anything; policies deny what they do not know.
