@@ -78,7 +78,7 @@ func Mint(random io.Reader, prefix Prefix) (Secret, error) {
 			}
 		}
 		if len(text) == prefixChars+randomChars {
-			return newSecret(string(appendSum(text, crc32.ChecksumIEEE(text)))), nil
+			return newSecret(string(text) + string(appendSum(nil, checksum(string(text))))), nil
 		}
 	}
 	return Secret{}, problem.New(problem.Internal, "mint a credential: the source of randomness is stuck")
@@ -122,10 +122,18 @@ func minted(s string) bool {
 			return false
 		}
 	}
-	var body [prefixChars + randomChars]byte
-	copy(body[:], s)
+	const body = prefixChars + randomChars
 	var sum [sumChars]byte
-	return string(appendSum(sum[:0], crc32.ChecksumIEEE(body[:]))) == s[prefixChars+randomChars:]
+	return string(appendSum(sum[:0], checksum(s[:body]))) == s[body:]
+}
+
+// checksum is crc32.ChecksumIEEE of a string, which it does not copy to the heap.
+func checksum(s string) uint32 {
+	crc := ^uint32(0)
+	for i := range len(s) {
+		crc = crc32.IEEETable[byte(crc)^s[i]] ^ crc>>8
+	}
+	return ^crc
 }
 
 // chosen reports whether s may follow the prefix of an admin's key.
@@ -157,7 +165,9 @@ func appendSum(to []byte, sum uint32) []byte {
 
 // Hash is the hex SHA-256 of the secret: the name under which the store knows it.
 func (s Secret) Hash() string {
-	sum := sha256.Sum256([]byte(s.Reveal()))
+	var whole [prefixChars + maxChosen]byte // on the stack, where a conversion would not be
+	n := copy(whole[:], s.Reveal())
+	sum := sha256.Sum256(whole[:n])
 	var text [2 * sha256.Size]byte
 	hex.Encode(text[:], sum[:])
 	return string(text[:])
