@@ -166,7 +166,7 @@ func (r *reader) number(what string, least, most uint64) int64 {
 		return 0
 	}
 	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n < least || n > most || most > maxCount {
+	if size <= 0 || n < least || n > most {
 		r.fail("%s is missing or out of bounds", what)
 		return 0
 	}

@@ -106,7 +106,7 @@ func (c *cell) count(f *Facts) {
 		return
 	}
 	c.tallies[calls]++
-	c.tallies[class(f.Status)]++
+	c.tallies[class(f.answered())]++
 	c.tallies[bytesIn] += bounded(f.BytesIn)
 	c.tallies[bytesOut] += bounded(f.BytesOut)
 	c.tallies[micros] += bounded(f.Total.Microseconds())

@@ -31,6 +31,14 @@ type Facts struct {
 // failed reports whether a forwarded call counts as an error.
 func (f *Facts) failed() bool { return f.Refusal != "" || f.Status >= 500 || f.Status <= 0 }
 
+// answered is the status of the answer: of one that the gateway made itself, that of its code.
+func (f *Facts) answered() int {
+	if f.Refusal != "" {
+		return f.code().Status()
+	}
+	return f.Status
+}
+
 // code is the refusal if it is on the closed list, so that nobody can make up counters.
 func (f *Facts) code() decision.Refusal {
 	if f.Refusal == "" || !f.Refusal.Known() {

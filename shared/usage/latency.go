@@ -1,9 +1,7 @@
 package usage
 
 import (
-	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -64,8 +62,16 @@ func (s Sketch) Observe(d time.Duration) { s[latencyBucket(d)]++ }
 // empty. With n latencies sorted, the one at rank q is number ⌊q·(n−1)⌋, counted from 0; what is given is within Accuracy
 // of it.
 func (s Sketch) Quantiles(ranks ...float64) []float64 {
+	var counts [lastLatency + 1]int64
+	for bucket, n := range s {
+		counts[min(max(0, bucket), lastLatency)] += n
+	}
+	return quantiles(counts[:], ranks...)
+}
+
+func quantiles(counts []int64, ranks ...float64) []float64 {
 	var n int64
-	for _, count := range s {
+	for _, count := range counts {
 		n += count
 	}
 	if n <= 0 {
@@ -73,8 +79,8 @@ func (s Sketch) Quantiles(ranks ...float64) []float64 {
 	}
 	values := make([]float64, 0, len(ranks))
 	var seen int64
-	for _, bucket := range slices.Sorted(maps.Keys(s)) {
-		seen += s[bucket]
+	for bucket, count := range counts {
+		seen += count
 		for len(values) < len(ranks) && seen > int64(ranks[len(values)]*float64(n-1)) {
 			values = append(values, latencyMillis(bucket))
 		}

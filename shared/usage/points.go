@@ -71,22 +71,20 @@ type Point struct {
 // windows begin at from or later and before to, and that the filter admits. Windows in which nothing was counted have no
 // point. A caller who means every window that overlaps a span begins at step.Start(from).
 func Points(deltas []Delta, step Step, from, to time.Time, by Group, filter Filter) []Point {
-	sums := make(map[place]*sum)
+	groups := make(map[place][]map[string]int64)
 	for _, d := range deltas {
 		if d.Bucket.Step != step || d.Bucket.At.Before(from) || !d.Bucket.At.Before(to) || !filter.Admits(d.Bucket) {
 			continue
 		}
-		for group, counters := range by.parts(d) {
+		by.parts(d, func(group string, counters map[string]int64) {
 			at := place{d.Bucket.At.Unix(), group}
-			if sums[at] == nil {
-				sums[at] = &sum{latency: make(Sketch)}
-			}
-			sums[at].add(counters)
-		}
+			groups[at] = append(groups[at], counters)
+		})
 	}
-	points := make([]Point, 0, len(sums))
-	for at, s := range sums {
-		points = append(points, s.point(at))
+	points := make([]Point, 0, len(groups))
+	var latency dense
+	for at, counters := range groups {
+		points = append(points, latency.point(at, counters))
 	}
 	slices.SortFunc(points, func(a, b Point) int {
 		if order := a.At.Compare(b.At); order != 0 {
@@ -97,31 +95,32 @@ func Points(deltas []Delta, step Step, from, to time.Time, by Group, filter Filt
 	return points
 }
 
-// place is where a sum stands.
+// place is where a point stands.
 type place struct {
 	unix  int64
 	group string
 }
 
-// parts gives the counters of each group that a delta belongs to.
-func (g Group) parts(d Delta) map[string]map[string]int64 {
-	one := func(group string) map[string]map[string]int64 { return map[string]map[string]int64{group: d.Add} }
+// parts visits the groups that a delta belongs to, with the counters of each.
+func (g Group) parts(d Delta, visit func(group string, add map[string]int64)) {
 	switch g {
-	case GroupAPI:
-		return one(string(d.Bucket.API))
-	case GroupVersion:
-		return one(string(d.Bucket.API) + "/" + string(d.Bucket.Version))
-	case GroupOperation:
-		return one(d.Bucket.Operation)
-	case GroupApp:
-		return one(string(d.Bucket.App))
-	case GroupConsumer:
-		return one(string(d.Bucket.Consumer))
-	case GroupStatus:
-		return statusParts(d.Add)
 	case GroupNone:
+		visit("", d.Add)
+	case GroupAPI:
+		visit(string(d.Bucket.API), d.Add)
+	case GroupVersion:
+		visit(string(d.Bucket.API)+"/"+string(d.Bucket.Version), d.Add)
+	case GroupOperation:
+		visit(d.Bucket.Operation, d.Add)
+	case GroupApp:
+		visit(string(d.Bucket.App), d.Add)
+	case GroupConsumer:
+		visit(string(d.Bucket.Consumer), d.Add)
+	case GroupStatus:
+		for group, add := range statusParts(d.Add) {
+			visit(group, add)
+		}
 	}
-	return one("")
 }
 
 // statusParts tells the counters of a delta apart by the class of status that they are about. Latencies and bytes are
@@ -137,7 +136,7 @@ func statusParts(add map[string]int64) map[string]map[string]int64 {
 		}
 		parts[group][counter] += n
 	}
-	var failed4xx int64
+	var failed4xx int64 // what the gateway answered for an upstream with less than a 500 is an error, too
 	for counter, n := range add {
 		if code, ok := strings.CutPrefix(counter, refusedPrefix); ok {
 			put(groupOf(class(decision.Refusal(code).Status())), CountRefused, n)
@@ -157,38 +156,27 @@ func statusParts(add map[string]int64) map[string]map[string]int64 {
 // groupOf is the group of a class of status.
 func groupOf(t tally) string { return t.name()[1:] }
 
-// sum is what adds up to a point.
-type sum struct {
-	calls, errors, refused, bytesIn, bytesOut int64
+// dense is a sketch with room for every bucket. One serves all points, one after the other: most of the work of a query
+// would otherwise be to make sketches.
+type dense [lastLatency + 1]int64
 
-	latency Sketch
-}
-
-func (s *sum) add(counters map[string]int64) {
-	for name, n := range counters {
-		switch name {
-		case CountCalls:
-			s.calls += n
-		case CountErrors:
-			s.errors += n
-		case CountRefused:
-			s.refused += n
-		case CountBytesIn:
-			s.bytesIn += n
-		case CountBytesOut:
-			s.bytesOut += n
-		default:
+// point adds counters up.
+func (l *dense) point(at place, all []map[string]int64) Point {
+	p := Point{At: time.Unix(at.unix, 0).UTC(), Group: at.group}
+	*l = dense{}
+	for _, counters := range all {
+		for name, n := range counters {
 			if bucket, ok := latencyOf(name); ok {
-				s.latency[bucket] += n
+				l[bucket] += n
 			}
 		}
+		p.Calls += counters[CountCalls]
+		p.Errors += counters[CountErrors]
+		p.Refused += counters[CountRefused]
+		p.BytesIn += counters[CountBytesIn]
+		p.BytesOut += counters[CountBytesOut]
 	}
-}
-
-func (s *sum) point(at place) Point {
-	p := Point{At: time.Unix(at.unix, 0).UTC(), Group: at.group, Calls: s.calls, Errors: s.errors, Refused: s.refused,
-		BytesIn: s.bytesIn, BytesOut: s.bytesOut}
-	if q := s.latency.Quantiles(0.50, 0.90, 0.99); q != nil {
+	if q := quantiles(l[:], 0.50, 0.90, 0.99); q != nil {
 		p.P50Ms, p.P90Ms, p.P99Ms = &q[0], &q[1], &q[2]
 	}
 	return p
