@@ -18,7 +18,7 @@ import (
 const (
 	version   = 1
 	headSize  = 1 + crc32.Size
-	maxChunk  = 64 << 20 // content of a chunk; nothing that Compile makes comes near it
+	maxChunk  = 16 << 20 // content of a chunk; nothing that Compile makes comes near it
 	maxFactor = 1032     // DEFLATE expands no input by more: a length beyond that is a lie
 )
 

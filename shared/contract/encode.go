@@ -52,11 +52,11 @@ func DecodeIndex(chunk []byte) (*Index, error) {
 // decodeIndex reads the content of an index chunk.
 func decodeIndex(content []byte) (*Index, error) {
 	r := reader{rest: content}
-	needs := make([][][]string, r.count())
+	needs := make([][][]string, min(r.count(), MaxOperations))
 	for i := range needs {
 		needs[i] = r.scopes()
 	}
-	operations := make([]Operation, r.count())
+	operations := make([]Operation, min(r.count(), MaxOperations))
 	for i := range operations {
 		op := &operations[i]
 		op.ID, op.Method, op.Template = r.text(), r.text(), r.text()
