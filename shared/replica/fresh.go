@@ -3,8 +3,10 @@ package replica
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"sluice/shared/catalog"
 	"sluice/shared/problem"
 )
 
@@ -17,6 +19,9 @@ const (
 	firstTimeout = 2 * time.Second
 	// maxCatchUp is how many entries are worth reading; an instance that is further behind starts anew.
 	maxCatchUp = 1000
+	// settling is how long the parts of a transaction may take to become visible after the first of them did. DynamoDB
+	// applies them one by one before it answers the writer, and a single read, however consistent, sees what is applied.
+	settling = 5 * time.Second
 	// rounds is how often one call of Fresh looks again, where checks end too old to be of use (a freeze in their midst).
 	rounds = 3
 )
@@ -120,7 +125,7 @@ func (v *View) attempt(ctx context.Context, before *state) {
 	var err error
 	for range tries {
 		started = v.now()
-		if err = v.follow(context.WithoutCancel(ctx), timeout); err == nil {
+		if err = v.follow(context.WithoutCancel(ctx), started, timeout); err == nil {
 			v.state.Store(&state{checked: started})
 			return
 		}
@@ -128,45 +133,106 @@ func (v *View) attempt(ctx context.Context, before *state) {
 	v.state.Store(&state{checked: before.checked, failed: started, cause: err})
 }
 
-// follow brings the view up to the head of the feed.
-func (v *View) follow(ctx context.Context, timeout time.Duration) error {
+// follow brings the view up to the head of the feed. started is when this attempt began.
+func (v *View) follow(ctx context.Context, started time.Time, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	head, err := v.source.Head(ctx)
 	if err != nil {
 		return err
 	}
+	v.settle(started)
 	if !v.synced || head < v.cursor || head-v.cursor > maxCatchUp {
-		v.restart(head)
-		return nil
+		return v.restart(ctx, started, head)
 	}
 	for v.cursor < head {
 		entries, err := v.source.Since(ctx, v.cursor)
 		if err != nil && (ctx.Err() != nil || unreachable(err)) {
 			return err
 		}
-		before := v.cursor
-		for _, e := range entries {
-			if e.Seq > v.cursor+1 {
-				break // a hole
-			}
-			for _, r := range e.Touches {
-				v.drop(r)
-			}
-			v.cursor = max(v.cursor, e.Seq)
-		}
-		if err != nil || v.cursor == before {
-			v.restart(head)
+		if err != nil || !v.apply(started, entries) {
+			return v.restart(ctx, started, head)
 		}
 	}
 	return nil
 }
 
-// restart drops everything. head was read before, so whatever is loaded from now on is at least as new.
-func (v *View) restart(head int64) {
-	v.dropAll()
-	v.cursor, v.synced = head, true
+// apply drops what the entries name, and reports whether they continue where the view is without a hole. Entries that it
+// has seen do no harm.
+func (v *View) apply(started time.Time, entries []catalog.Entry) bool {
+	before := v.cursor
+	for _, e := range entries {
+		if e.Seq > v.cursor+1 {
+			return false
+		}
+		v.forget(e.Touches)
+		v.unsettled = append(v.unsettled, change{e.Touches, started})
+		v.cursor = max(v.cursor, e.Seq)
+	}
+	return v.cursor > before
 }
+
+// change is what an entry named, and when the view first saw it.
+type change struct {
+	touches []catalog.Ref
+	seen    time.Time
+}
+
+// settle drops what recent entries named once more: whatever was loaded since may have been read from a transaction of
+// which only a part could be seen yet. A change is dropped for the last time when it is older than settling.
+func (v *View) settle(started time.Time) {
+	for _, c := range v.unsettled {
+		v.forget(c.touches)
+	}
+	v.unsettled = slices.DeleteFunc(v.unsettled, func(c change) bool { return !within(started, c.seen, settling) })
+}
+
+func (v *View) forget(touches []catalog.Ref) {
+	for _, r := range touches {
+		v.drop(r)
+	}
+}
+
+// restart drops everything and goes on from head, which was read before, so that whatever is loaded from now on is at
+// least as new. The newest changes may be settling, so they are looked up; those that were swept have settled long ago.
+func (v *View) restart(ctx context.Context, started time.Time, head int64) error {
+	v.dropAll()
+	v.unsettled = nil
+	for _, back := range []int64{32, 8, 1} {
+		recent, err := v.between(ctx, max(0, head-back), head)
+		if err != nil && (ctx.Err() != nil || unreachable(err)) {
+			return err
+		}
+		if err == nil {
+			v.unsettled = append(v.unsettled, change{recent, started})
+			break
+		}
+	}
+	v.cursor, v.synced = head, true
+	return nil
+}
+
+// between gives what the entries behind from and up to head name.
+func (v *View) between(ctx context.Context, from, head int64) ([]catalog.Ref, error) {
+	var touches []catalog.Ref
+	for from < head {
+		page, err := v.source.Since(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		before := from
+		for _, e := range page {
+			touches = append(touches, e.Touches...)
+			from = max(from, e.Seq)
+		}
+		if from == before {
+			return nil, errSwept
+		}
+	}
+	return touches, nil
+}
+
+var errSwept = errors.New("the entries cannot be had any more")
 
 func unreachable(err error) bool {
 	return problem.Is(err, problem.Unavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)

@@ -7,7 +7,9 @@
 //  1. The head is read strongly consistently, and before anything is dropped or loaded on the strength of it.
 //  2. A check counts from the moment it started, since what it read may be as old as that.
 //  3. An entry drops exactly what it names; a load of the same thing that was under way is not kept.
-//  4. Whatever is not a clean continuation (a gap, a hole, a head that went back, an unreadable entry) drops everything.
+//  4. What an entry names is dropped again by the checks of the next seconds: a transaction becomes visible part by part
+//     before it is acknowledged, so the entry may be seen before the change itself.
+//  5. Whatever is not a clean continuation (a gap, a hole, a head that went back, an unreadable entry) drops everything.
 //
 // So every cached value was current when the last good check started, or later.
 //
@@ -15,13 +17,15 @@
 // not known is problem.Unavailable at once, without asking; after StaleMax, Fresh itself is problem.Unavailable. The store
 // is then tried at most once a second.
 //
-// The caches are maps bounded by count with CLOCK eviction, one lock each: measured against otter v2 and a sharded map
-// (README.md), the plain one reads fastest where it matters, and the race of a load against an invalidation needs a rule
-// of its own anyway.
+// The caches are maps bounded by count with CLOCK eviction and one lock each. Measured (AMD EPYC, 1,000 hot keys of 64
+// characters, ns per get, one caller / two at once): this 36 / 39, the same in 16 shards 45 / 31, otter v2 51 / 31, none
+// allocates. An instance mostly serves one call at a time, and a load that races with an invalidation needs a rule of its
+// own in any of them.
 package replica
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,6 +33,7 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/contract"
+	"sluice/shared/problem"
 )
 
 // Feed is the gap-free log of changes. Both reads are strongly consistent.
@@ -90,9 +95,10 @@ type View struct {
 	mu      sync.Mutex    // guards running
 	running chan struct{} // closed when the check under way ends; nil if there is none
 
-	// The holder of running owns these two.
-	cursor int64
-	synced bool
+	// The holder of running owns these three.
+	cursor    int64
+	synced    bool
+	unsettled []change // from the last few seconds
 }
 
 // kept is all that a view remembers.
@@ -201,7 +207,8 @@ func (v *View) Version(ctx context.Context, api catalog.APIID, version catalog.V
 	return get(ctx, v, v.kept.versions, versionKey{api, version})
 }
 
-// Index gives the routes of one revision. A revision never changes, so no entry of the feed drops it.
+// Index gives the routes of one revision. A revision never changes, so no entry of the feed drops it. It is there before
+// any version refers to it, so one that is not there is no problem.NotFound but a fault of ours, and is not remembered.
 func (v *View) Index(
 	ctx context.Context, api catalog.APIID, version catalog.VersionID, revision catalog.RevisionID,
 ) (*contract.Index, error) {
@@ -211,6 +218,9 @@ func (v *View) Index(
 
 func (v *View) loadIndex(ctx context.Context, k indexKey) (index, error) {
 	chunk, err := v.source.RevisionChunk(ctx, k.api, k.version, k.revision, contract.ChunkIndex)
+	if problem.Is(err, problem.NotFound) {
+		return index{}, fmt.Errorf("find the routes of revision %s: %s", k.revision, err.Error())
+	}
 	if err != nil {
 		return index{}, err
 	}
