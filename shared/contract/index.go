@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -21,11 +22,17 @@ type Index struct {
 // per template and segment, and a match visits a node at most once: the cost of the worst path is linear in the size of
 // the contract, whatever it looks like.
 type node struct {
-	literals []branch     // sorted by text
-	partials []branch     // most specific first
-	whole    *node        // one parameter and nothing else
-	template string       // the one that ends here, without its query part
-	methods  []*Operation // its operations, sorted by method
+	literals []branch // sorted by text
+	partials []branch // most specific first
+	whole    *node    // one parameter and nothing else
+	template string   // the one that ends here, without its query part
+	leaves   []leaf   // its operations, sorted by method; those that ask for more of a query first
+}
+
+// leaf is an operation at the end of its template.
+type leaf struct {
+	operation *Operation
+	pairs     []string // what its template asks of the query: see Template.pairs
 }
 
 // branch leads from a node to the next over a segment of the template. Of a literal, text is all there is.
@@ -74,16 +81,19 @@ func (n *node) insert(op *Operation) error {
 	for _, s := range t.Segments {
 		n = n.step(s)
 	}
-	at, taken := slices.BinarySearchFunc(n.methods, op.Method, func(o *Operation, m string) int { return strings.Compare(o.Method, m) })
-	if taken {
-		return fmt.Errorf("%s %s and %s are the same", op.Method, op.Template, n.methods[at].Template)
-	}
-	template := strings.TrimSuffix(op.Template, t.Query)
-	if len(n.methods) > 0 && n.template != template {
+	base := strings.TrimSuffix(op.Template, t.Query)
+	if len(n.leaves) > 0 && n.template != base {
 		return fmt.Errorf("the paths %s and %s are the same", op.Template, n.template)
 	}
-	n.template = template
-	n.methods = slices.Insert(n.methods, at, op)
+	n.template = base
+	at, taken := slices.BinarySearchFunc(n.leaves, leaf{op, t.pairs()}, func(a, b leaf) int {
+		return cmp.Or(strings.Compare(a.operation.Method, b.operation.Method), cmp.Compare(len(b.pairs), len(a.pairs)),
+			slices.Compare(a.pairs, b.pairs))
+	})
+	if taken {
+		return fmt.Errorf("%s %s and %s are the same", op.Method, op.Template, n.leaves[at].operation.Template)
+	}
+	n.leaves = slices.Insert(n.leaves, at, leaf{op, t.pairs()})
 	return nil
 }
 
@@ -132,19 +142,28 @@ func (s Segment) size() (n int) {
 // Operations gives all operations, sorted by template, then method. They are shared and not to be changed.
 func (ix *Index) Operations() []Operation { return ix.operations }
 
-// Match finds the operation for a method and the decoded segments of a path; a path that ends in a slash ends in an
-// empty segment, and no segments at all are the path "/".
+// Match is MatchQuery for a call without a query.
+func (ix *Index) Match(method string, segments []string) Match {
+	return ix.MatchQuery(method, segments, "")
+}
+
+// MatchQuery finds the operation for a method and the decoded segments of a path; a path that ends in a slash ends in an
+// empty segment, and no segments at all are the path "/". The query is as it was sent, without the "?".
 //
 // Templates are tried most specific first: segment by segment from the left, a literal before a partial template
 // ("{sid}.json"), more literal text before less, a partial template before a whole parameter. The first template that
 // covers the path and has the method wins; a template that lacks the method gives way to a less specific one that has
 // it. A parameter is never empty. Upper and lower case differ, and a slash at the end makes another path.
 // HEAD is served by the GET operation of a template that has no operation for HEAD (RFC 9110 §9.3.2).
-func (ix *Index) Match(method string, segments []string) Match {
+//
+// Some contracts have several operations with one path and method that differ in a query, "/responses?beta=true". The
+// query then chooses between them: the one of which most is there, failing that the one that asks for least. It never
+// decides whether a call may pass: compilers see to it that they all need the same scopes.
+func (ix *Index) MatchQuery(method string, segments []string, query string) Match {
 	if len(segments) == 0 {
 		segments = []string{""}
 	}
-	if op := ix.root.find(method, segments); op != nil {
+	if op := ix.root.find(&call{method, query}, segments); op != nil {
 		return Match{Operation: op}
 	}
 	var allow []string
@@ -153,14 +172,17 @@ func (ix *Index) Match(method string, segments []string) Match {
 	return Match{Allow: slices.Compact(allow)}
 }
 
+// call is what stays the same during a match.
+type call struct{ method, query string }
+
 // find walks the tree depth first, most specific branch first.
-func (n *node) find(method string, segments []string) *Operation {
+func (n *node) find(c *call, segments []string) *Operation {
 	if len(segments) == 0 {
-		return n.operation(method)
+		return n.operation(c)
 	}
 	text, rest := segments[0], segments[1:]
 	if to := n.literal(text); to != nil {
-		if op := to.find(method, rest); op != nil {
+		if op := to.find(c, rest); op != nil {
 			return op
 		}
 	}
@@ -169,13 +191,13 @@ func (n *node) find(method string, segments []string) *Operation {
 	}
 	for i := range n.partials {
 		if n.partials[i].segment.covers(text) {
-			if op := n.partials[i].to.find(method, rest); op != nil {
+			if op := n.partials[i].to.find(c, rest); op != nil {
 				return op
 			}
 		}
 	}
 	if n.whole != nil {
-		return n.whole.find(method, rest)
+		return n.whole.find(c, rest)
 	}
 	return nil
 }
@@ -183,9 +205,9 @@ func (n *node) find(method string, segments []string) *Operation {
 // collect gathers the methods of every template that covers the path: exactly those that find would find.
 func (n *node) collect(segments []string, allow *[]string) {
 	if len(segments) == 0 {
-		for _, op := range n.methods {
-			*allow = append(*allow, op.Method)
-			if op.Method == http.MethodGet {
+		for _, l := range n.leaves {
+			*allow = append(*allow, l.operation.Method)
+			if l.operation.Method == http.MethodGet {
 				*allow = append(*allow, http.MethodHead)
 			}
 		}
@@ -217,19 +239,40 @@ func (n *node) literal(text string) *node {
 	return n.literals[at].to
 }
 
-// operation gives the operation of this template for the method.
-func (n *node) operation(method string) *Operation {
-	var get *Operation
-	for _, op := range n.methods {
-		if op.Method == method {
-			return op
+// operation gives the operation of this template for the call.
+func (n *node) operation(c *call) *Operation {
+	if op := n.choose(c.method, c.query); op != nil || c.method != http.MethodHead {
+		return op
+	}
+	return n.choose(http.MethodGet, c.query)
+}
+
+// choose gives the operation of a method that the query fits best.
+func (n *node) choose(method, query string) *Operation {
+	var last *Operation
+	var values url.Values
+	for i := range n.leaves {
+		l := &n.leaves[i]
+		if l.operation.Method != method {
+			continue
 		}
-		if op.Method == http.MethodGet {
-			get = op
+		last = l.operation
+		if len(l.pairs) == 0 {
+			break
+		}
+		if values == nil && query != "" {
+			values, _ = url.ParseQuery(query) // what can be read of it: a query is the upstream's to judge
+		}
+		if !slices.ContainsFunc(l.pairs, func(pair string) bool { return !has(values, pair) }) {
+			break
 		}
 	}
-	if method == http.MethodHead {
-		return get
-	}
-	return nil
+	return last
+}
+
+// has reports whether a query has the pair.
+func has(values url.Values, pair string) bool {
+	name, value, fixed := strings.Cut(pair, "=")
+	all, there := values[name]
+	return there && (!fixed || slices.Contains(all, value))
 }

@@ -13,7 +13,7 @@ const MaxTemplate = 8 << 10
 type Template struct {
 	Segments []Segment
 	Params   []string // names between the braces, in order
-	Query    string   // a "?…" or "#…" part that cannot be matched, since a path never contains it; usually ""
+	Query    string   // a "?…" or "#…" part, which is no part of a path; usually ""
 }
 
 // Segment is one segment of a template: the literal texts around its parameters, decoded. One text is a plain literal,
@@ -42,7 +42,9 @@ func ParseTemplate(path string) (t Template, faults []string) {
 			faults = append(faults, "two parameters stand side by side: nothing tells where one ends and the next begins")
 		}
 		if next == "" || next[0] != '/' {
-			t.Query = next
+			if t.Query = next; strings.Count(next, "{") != strings.Count(next, "}") {
+				faults = append(faults, "a brace is not closed, or closes nothing")
+			}
 			break
 		}
 		rest = next[1:]
@@ -64,6 +66,10 @@ func (t *Template) segment(s string) (seg Segment, rest, fault string) {
 	for ; i < len(s); i++ {
 		switch s[i] {
 		case '{':
+			if i+1 < len(s) && strings.IndexByte("?&#", s[i+1]) >= 0 { // a query or fragment in the form of RFC 6570
+				seg.Texts = append(seg.Texts, literal(s[start:i]))
+				return seg, s[i:], ""
+			}
 			end := strings.IndexAny(s[i+1:], "{}")
 			if end < 0 || s[i+1+end] == '{' {
 				return seg, "", "a brace { is not closed"
@@ -98,6 +104,37 @@ func inner(texts []string) []string {
 	}
 	return texts[1 : len(texts)-1]
 }
+
+// pairs gives what the query part asks of a call's query, sorted: "name=value", or "name" where any value will do. A
+// fragment never leaves the client, and expressions in braces have no fixed value.
+func (t Template) pairs() []string {
+	query, _, _ := strings.Cut(t.Query, "#")
+	query, isQuery := strings.CutPrefix(query, "?")
+	if !isQuery {
+		return nil
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil
+	}
+	var pairs []string
+	for name, all := range values {
+		for _, value := range all {
+			switch {
+			case strings.Contains(name, "{"):
+			case value == "" || strings.Contains(value, "{"):
+				pairs = append(pairs, name)
+			default:
+				pairs = append(pairs, name+"="+value)
+			}
+		}
+	}
+	slices.Sort(pairs)
+	return slices.Compact(pairs)
+}
+
+// Calls identifies the calls that a template covers, for one method: templates of which it is equal cannot be told apart.
+func (t Template) Calls() string { return t.Shape() + "\x00?" + strings.Join(t.pairs(), "&") }
 
 // Shape writes the template with nameless parameters: two templates of one shape cover the same paths.
 func (t Template) Shape() string {

@@ -35,7 +35,7 @@ type path struct {
 type router struct {
 	*document
 	shapes map[string]*path          // by what paths they cover
-	taken  map[string]*served        // by shape and method
+	taken  map[string]*served        // by method and what calls they cover
 	ids    map[string]*tree.Path     // operation id: where it is
 	nodes  map[*tree.Node]*tree.Path // operations that calls can be matched to
 	routes []contract.Operation
@@ -91,7 +91,7 @@ func (r *router) path(p *path, item *tree.Node) {
 		return
 	}
 	if t.Query != "" {
-		r.Find(walk.PathQuery, p.at, "the part %s is no part of a path; calls are matched without it", walk.Quote(t.Query))
+		r.Find(walk.PathQuery, p.at, "%s is no part of a path; it only chooses between operations of the same path", walk.Quote(t.Query))
 	}
 	if why := t.Reachable(); why != "" {
 		r.Find(walk.PathUnreachable, p.at, "the path has %s", why)
@@ -163,23 +163,30 @@ func (r *router) operation(p *path, method string, n *tree.Node, at *tree.Path) 
 		}
 	}
 	op := &served{contract.Operation{ID: r.id(p, method, n, at), Method: method, Template: p.key, Scopes: r.scopes(n)}, at}
-	key := method + " " + p.template.Shape()
-	if first, taken := r.taken[key]; taken {
-		r.shadowed(first, op)
-		return
+	if r.tellable(p, op) {
+		r.routes = append(r.routes, op.Operation)
 	}
-	r.taken[key] = op
-	r.routes = append(r.routes, op.Operation)
 }
 
-// shadowed judges an operation that no call can be told apart from an earlier one by: that is untidy if it does not
-// matter to who may call, and a fault if it does.
-func (r *router) shadowed(first, op *served) {
-	if !slices.EqualFunc(first.Scopes, op.Scopes, slices.Equal) {
-		r.Fault(op.at, "calls cannot be told from those of %s, and the two need different scopes", walk.Quote(first.Method+" "+first.Template))
-		return
+// tellable reports whether calls of the operation can be told from those of others of the same method. Where only a
+// query differs, which a caller can write in many ways, it must not matter to who may call: else it is a fault. Where
+// nothing differs, one operation is served for both.
+func (r *router) tellable(p *path, op *served) bool {
+	for _, covers := range []string{p.template.Shape(), p.template.Calls()} {
+		key := op.Method + " " + covers
+		first, taken := r.taken[key]
+		switch {
+		case !taken:
+			r.taken[key] = op
+		case !slices.EqualFunc(first.Scopes, op.Scopes, slices.Equal):
+			r.Fault(op.at, "calls cannot be told from those of %s, and the two need different scopes", walk.Quote(first.Method+" "+first.Template))
+			return false
+		case covers == p.template.Calls():
+			r.Find(walk.PathQuery, op.at, "calls cannot be told from those of %s and are served as such", walk.Quote(first.Method+" "+first.Template))
+			return false
+		}
 	}
-	r.Find(walk.PathQuery, op.at, "calls cannot be told from those of %s and are served as such", walk.Quote(first.Method+" "+first.Template))
+	return true
 }
 
 // surplus finds path parameters that the path does not have.
