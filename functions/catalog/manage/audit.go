@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"sluice/shared/catalog"
 	"sluice/shared/policy"
+	"sluice/shared/problem"
 	"sluice/shared/resource"
 	"sluice/shared/resource/shape"
 )
@@ -41,17 +41,51 @@ func entrySchema() *huma.Schema {
 }
 
 func (m *manager) listAudit(ctx context.Context, call *resource.Call) (*resource.Reply, error) {
-	if err := call.Permit(ctx, policy.Read, catalog.Ref{Kind: policy.KindAudit}, ""); err != nil {
-		return nil, err
-	}
 	var of *catalog.Ref
+	var owner catalog.TeamID
 	if kind, id, ok := strings.Cut(call.Query["resource"], ":"); ok {
 		of = &catalog.Ref{Kind: catalog.Kind(kind), ID: id}
+		var err error
+		if owner, err = m.ownerOf(ctx, *of); err != nil {
+			return nil, err
+		}
+	}
+	if err := call.Permit(ctx, policy.Read, catalog.Ref{Kind: policy.KindAudit}, owner); err != nil {
+		return nil, err
 	}
 	page, err := m.Trail.Audit(ctx, of, call.Limit(), call.Query["cursor"])
 	if err != nil {
 		return nil, fmt.Errorf("read audit trail: %w", err)
 	}
-	page.Items = slices.Clone(page.Items)
 	return resource.PageOf(page), nil
+}
+
+// ownerOf finds the team that owns what the audit trail tells of; "" if no team does, or the resource is gone.
+func (m *manager) ownerOf(ctx context.Context, r catalog.Ref) (catalog.TeamID, error) {
+	api := ""
+	switch r.Kind {
+	case catalog.KindTeam:
+		return catalog.TeamID(r.ID), nil
+	case catalog.KindAPI:
+		api = r.ID
+	case catalog.KindVersion:
+		api, _, _ = strings.Cut(r.ID, "/")
+	case catalog.KindSubscription:
+		s, err := m.Subscriptions.Get(ctx, r)
+		if err != nil {
+			return "", unlessGone(err)
+		}
+		api = string(s.API)
+	case catalog.KindPlan, catalog.KindConsumer, catalog.KindApp, catalog.KindKey, catalog.KindAdminKey, catalog.KindCredential, catalog.KindGrant:
+		return "", nil
+	}
+	owned, err := m.APIs.Get(ctx, catalog.Ref{Kind: catalog.KindAPI, ID: api})
+	return owned.Team, unlessGone(err)
+}
+
+func unlessGone(err error) error {
+	if problem.Is(err, problem.NotFound) {
+		return nil
+	}
+	return err
 }

@@ -55,6 +55,8 @@ type Deps struct {
 	Revisions     Revisions
 	Compile       Compiler
 	Trail         Trail
+	Usage         Usage
+	Counters      Counters
 	NewID         func() string // a new UUID
 	Networks      settings.Networks
 }
@@ -70,12 +72,12 @@ func New(d Deps) http.Handler {
 	return api
 }
 
-// Operations describes every operation of the catalog, for New and for the published document.
+// Operations describes every operation of the catalog, in the order of the document, for New and for the document.
 func Operations(d Deps) []resource.Operation {
 	c := &manager{Deps: d}
 	all := c.teams().Operations()
 	for _, more := range [][]resource.Operation{c.apis().Operations(), c.versions().Operations(), c.contracts(), c.transitions(),
-		c.plans().Operations(), c.consumers().Operations(), c.apps().Operations(), c.subscriptions().Operations(), c.audit()} {
+		c.plans().Operations(), c.consumers().Operations(), c.apps().Operations(), c.subscriptions().Operations(), c.usage(), c.limits(), c.audit()} {
 		all = append(all, more...)
 	}
 	return all

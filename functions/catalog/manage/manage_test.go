@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net/http"
 	"testing"
-	"time"
 
 	"sluice/functions/catalog/manage"
 	"sluice/shared/dynamo"
@@ -16,14 +15,15 @@ import (
 // open makes a desk in front of the catalog on a table of its own.
 func open(t testing.TB) *front.Desk {
 	t.Helper()
-	table, _ := engine.Table(t)
-	return on(t, table, settings.PublicNetworks)
+	clock := front.NewClock()
+	table, _ := engine.Table(t, dynamo.WithClock(clock.Now))
+	return on(t, table, clock, settings.PublicNetworks)
 }
 
-func on(t testing.TB, table *dynamo.Table, networks settings.Networks) *front.Desk {
+func on(t testing.TB, table *dynamo.Table, clock *front.Clock, networks settings.Networks) *front.Desk {
 	t.Helper()
-	return front.NewDesk(t, func(now func() time.Time, log *slog.Logger) http.Handler {
-		h, err := manage.Wire(settings.Management{Networks: networks}, table, now, log)
+	return front.NewDesk(t, clock, func(log *slog.Logger) http.Handler {
+		h, err := manage.Wire(settings.Management{Networks: networks}, table, clock.Now, log)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,6 +36,8 @@ func Wire(s settings.Management, table *dynamo.Table, now func() time.Time, log 
 		Revisions:     table,
 		Compile:       openapi.Compile,
 		Trail:         trail{table},
+		Usage:         table,
+		Counters:      table,
 		NewID:         uuid.NewString,
 		Networks:      s.Networks,
 	}), nil

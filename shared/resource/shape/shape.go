@@ -9,6 +9,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
+// Schema is one JSON schema, as OpenAPI 3.1 writes them.
+type Schema = huma.Schema
+
 // Access says who sets a field of a resource, and when.
 type Access int
 
@@ -148,9 +151,10 @@ func Whole(description string, least, most int) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeInteger, Format: "int64", Description: description, Minimum: &low, Maximum: &high}
 }
 
-// Flag is true or false.
-func Flag(description string) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeBoolean, Description: description}
+// Number is a number that is 0 or more.
+func Number(description string) *huma.Schema {
+	low := 0.0
+	return &huma.Schema{Type: huma.TypeNumber, Format: "double", Description: description, Minimum: &low}
 }
 
 // List is a list of at most so many items; most 0 sets no bound.

@@ -41,8 +41,8 @@ type Clock struct {
 	now time.Time
 }
 
-// NewClock starts at a time.
-func NewClock(at time.Time) *Clock { return &Clock{now: at} }
+// NewClock starts on 23 November 2026 at 19:00 UTC.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 11, 23, 19, 0, 0, 0, time.UTC)} }
 
 // Now is the time.
 func (c *Clock) Now() time.Time {
@@ -67,11 +67,11 @@ type Desk struct {
 	log     bytes.Buffer
 }
 
-// NewDesk makes a Desk in front of what build makes; build gets the clock and the log.
-func NewDesk(tb testing.TB, build func(now func() time.Time, log *slog.Logger) http.Handler) *Desk {
-	d := &Desk{tb: tb, Clock: NewClock(time.Date(2026, 11, 23, 19, 0, 0, 0, time.UTC))}
+// NewDesk makes a Desk in front of what build makes; build gets the log.
+func NewDesk(tb testing.TB, clock *Clock, build func(log *slog.Logger) http.Handler) *Desk {
+	d := &Desk{tb: tb, Clock: clock}
 	log := telemetry.New(d, slog.LevelDebug)
-	f := gatewayevent.Handler(build(d.Clock.Now, log), log)
+	f := gatewayevent.Handler(build(log), log)
 	d.Gateway = &Gateway{Actors: Staff(), Now: d.Clock.Now, Route: func(string) gatewayevent.Function { return f }}
 	return d
 }
