@@ -77,6 +77,9 @@ func judgeState(before, after *catalog.Subscription, approval catalog.Approval) 
 		after.State = first
 		return nil
 	}
+	if after.State == "" {
+		return fault("/state", "cannot be removed")
+	}
 	if before.State == catalog.Ended {
 		return problem.New(problem.Conflict, "the subscription has ended, for good; make a new one")
 	}
