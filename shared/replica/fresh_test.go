@@ -217,6 +217,24 @@ func TestEntriesArriveInPages(t *testing.T) {
 	}
 }
 
+func TestAnInstanceThatIsFarBehindStartsAnew(t *testing.T) {
+	w := newWorld(t, replica.Options{})
+	w.named("a", "old")
+	w.settle()
+	w.sees("a", "old")
+	for range 5000 {
+		w.named("a", "new")
+	}
+	w.store.page = 20
+	before := w.store.count("since")
+	w.clock.add(time.Second)
+	w.fresh()
+	w.sees("a", "new")
+	if got := w.store.count("since") - before; got > 5 {
+		t.Errorf("%d pages were read, want as few as a start needs", got)
+	}
+}
+
 func TestAChangeThatBecomesVisiblePartByPartIsNotMissed(t *testing.T) {
 	t.Run("by a running view", func(t *testing.T) {
 		w := newWorld(t, replica.Options{})
