@@ -53,8 +53,13 @@ func Number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-// Blob makes a binary attribute.
-func Blob(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
+// Blob makes a binary attribute. It may be empty, but the API does not take nil.
+func Blob(b []byte) types.AttributeValue {
+	if b == nil {
+		b = []byte{}
+	}
+	return &types.AttributeValueMemberB{Value: b}
+}
 
 // Document makes a string attribute of the JSON of v.
 func Document(v any) (types.AttributeValue, error) {
