@@ -20,8 +20,8 @@ const OtherOperations = "(other)"
 const (
 	defaultMost = 2000
 	maxBacklog  = 64  // records; beyond, what is new stays in the cells, where it takes less room
-	drainCells  = 20  // cells in a record; fewer than MaxCells, so that a change of either is safe to deploy
-	drainCounts = 200 // counters in a cell of a record; likewise fewer than MaxCounters
+	drainCells  = 12  // cells in a record: it fits 1 KB, and a fold of 100 items takes the most cells if each record has 12
+	drainCounts = 200 // counters in a cell of a record; less than MaxCounters, so that a change of either is safe to deploy
 	maxName     = 500 // bytes of an operation; a sort key of the store takes 1,024 with everything
 	maxSlug     = 100 // bytes of an id
 )

@@ -7,7 +7,6 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
-	"sluice/shared/problem"
 )
 
 // Group is what the points of a usage query are told apart by; "" is nothing: one point for each window.
@@ -23,16 +22,6 @@ const (
 	GroupConsumer  Group = "consumer"
 	GroupStatus    Group = "status"
 )
-
-// ParseGroup reads a group. The error is problem.Invalid at query:group_by.
-func ParseGroup(s string) (Group, error) {
-	known := []Group{GroupNone, GroupAPI, GroupVersion, GroupOperation, GroupApp, GroupConsumer, GroupStatus}
-	if !slices.Contains(known, Group(s)) {
-		return GroupNone, &problem.Error{Kind: problem.Invalid, Detail: "the grouping is not valid",
-			Faults: []problem.Fault{{Pointer: "query:group_by", Detail: "must be api, version, operation, app, consumer or status"}}}
-	}
-	return Group(s), nil
-}
 
 // Filter selects what is counted; a field that is "" selects everything.
 type Filter struct {

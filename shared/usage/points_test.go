@@ -11,7 +11,6 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
-	"sluice/shared/problem"
 	"sluice/shared/usage"
 )
 
@@ -134,15 +133,6 @@ func TestAPointIsWrittenAsTheInterfaceSays(t *testing.T) {
 	want := `[{"at":"2026-11-23T00:00:00Z","group":"","calls":0,"errors":0,"refused":1,"p50_ms":null,"p90_ms":null,"p99_ms":null,"bytes_in":0,"bytes_out":0}]`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v", got, err)
-	}
-}
-
-func TestParseGroup(t *testing.T) {
-	if got, err := usage.ParseGroup("app"); err != nil || got != usage.GroupApp {
-		t.Errorf("app: %v, %v", got, err)
-	}
-	if _, err := usage.ParseGroup("team"); !problem.Is(err, problem.Invalid) {
-		t.Errorf("team: %v", err)
 	}
 }
 

@@ -1,26 +1,9 @@
 package usage
 
-import (
-	"slices"
-	"time"
-
-	"sluice/shared/problem"
-)
+import "time"
 
 // Steps lists the widths, from the narrowest to the widest.
 func Steps() []Step { return []Step{Minute, Hour, Day, Month} }
-
-// ParseStep reads a width; "" is a day. The error is problem.Invalid at query:step.
-func ParseStep(s string) (Step, error) {
-	if s == "" {
-		return Day, nil
-	}
-	if !slices.Contains(Steps(), Step(s)) {
-		return "", &problem.Error{Kind: problem.Invalid, Detail: "the step is not valid",
-			Faults: []problem.Fault{{Pointer: "query:step", Detail: "must be minute, hour, day or month"}}}
-	}
-	return Step(s), nil
-}
 
 // Start is the start of the window that the instant lies in, in UTC.
 func (s Step) Start(at time.Time) time.Time {
@@ -53,7 +36,7 @@ func (s Step) Next(at time.Time) time.Time {
 	return at.AddDate(0, 1, 0)
 }
 
-// Deltas is what the record adds to the store: each cell once for every Step, so 4 × len(Cells) at most.
+// Deltas is what the record adds to the store: each cell once for every Step. No two of them are about the same bucket.
 func (r *Record) Deltas() []Delta {
 	deltas := make([]Delta, 0, len(r.Cells)*len(Steps()))
 	for _, cell := range r.Cells {
@@ -63,7 +46,7 @@ func (r *Record) Deltas() []Delta {
 			deltas = append(deltas, Delta{Bucket: b, Add: cell.Add})
 		}
 	}
-	return Merge(deltas...)
+	return deltas
 }
 
 // Merge adds up the deltas of the same bucket, in the order in which buckets first come up. The Consumer of a bucket is

@@ -6,7 +6,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"sluice/shared/problem"
 	"sluice/shared/usage"
 )
 
@@ -53,18 +52,4 @@ func TestWindowsCoverTimeWithoutGapOrOverlap(t *testing.T) {
 			t.Fatalf("%v lies in %v..%v", at, start, next)
 		}
 	})
-}
-
-func TestParseStep(t *testing.T) {
-	for _, step := range usage.Steps() {
-		if got, err := usage.ParseStep(string(step)); err != nil || got != step {
-			t.Errorf("%s: got %v, %v", step, got, err)
-		}
-	}
-	if got, err := usage.ParseStep(""); err != nil || got != usage.Day {
-		t.Errorf("no step: got %v, %v", got, err)
-	}
-	if _, err := usage.ParseStep("week"); !problem.Is(err, problem.Invalid) {
-		t.Errorf("week: got %v", err)
-	}
 }
