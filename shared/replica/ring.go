@@ -57,6 +57,7 @@ func (r *ring[K, V]) evict() {
 	}
 	r.hand %= len(r.order)
 	r.remove(r.order[r.hand])
+	r.hand++ // the newest has moved into the gap: it gets a whole lap
 }
 
 // remove takes a slot out; nil is none. The last in order moves into its place.
