@@ -49,12 +49,13 @@ func ParseTemplate(path string) (t Template, faults []string) {
 		}
 		rest = next[1:]
 	}
-	for i, name := range t.Params {
-		switch {
-		case strings.TrimSpace(name) == "":
-			faults = append(faults, "a parameter has no name")
-		case slices.Index(t.Params, name) < i && !slices.Contains(t.Params[i+1:], name):
+	count := make(map[string]int, len(t.Params))
+	for _, name := range t.Params {
+		if count[name]++; count[name] == 2 {
 			faults = append(faults, "the parameter {"+name+"} occurs more than once")
+		}
+		if strings.TrimSpace(name) == "" {
+			faults = append(faults, "a parameter has no name")
 		}
 	}
 	return t, faults

@@ -8,8 +8,8 @@
 // pointer and nothing is made. Everything else that is not as it should be is a finding.
 //
 // The grammar and the walk are our own, and not a library's, because a user must see every fault at once and at its
-// place, because real documents are untidy in ways that the validating libraries refuse, and because it takes a sixth
-// of the time (README.md in this folder has the figures).
+// place, because real documents are untidy in ways that the validating libraries refuse, and because it takes a
+// quarter of the time: openai.json 0.16 s of CPU, kin-openapi's loader and validator 0.64 s.
 package openapi
 
 import (
@@ -132,11 +132,20 @@ func (d *document) complete() {
 	}
 }
 
+// maxTitle is how much of a title is kept, in bytes.
+const maxTitle = 200
+
+// title is what the document calls itself.
+func (d *document) title() string {
+	t := strings.TrimSpace(d.Deref(d.Root.Get("info")).Get("title").Str())
+	return strings.ToValidUTF8(t[:min(len(t), maxTitle)], "")
+}
+
 // pack makes the chunks.
 func (d *document) pack(source []byte, mediaType string, operations []contract.Operation) (*contract.Compiled, error) {
 	sum := sha256.Sum256(source)
 	c := &contract.Compiled{Revision: catalog.RevisionID(hex.EncodeToString(sum[:])), Format: fmt.Sprintf("openapi-3.%d", d.Minor),
-		Title: strings.TrimSpace(d.Root.Get("info").Get("title").Str()), Operations: len(operations), Findings: d.Findings()}
+		Title: d.title(), Operations: len(operations), Findings: d.Findings()}
 	index, err := contract.NewIndex(operations)
 	if err != nil {
 		return nil, fmt.Errorf("compile contract: %w", err)

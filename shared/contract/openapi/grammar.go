@@ -118,10 +118,11 @@ func (g *grammar) link(server walk.Want) *walk.Object {
 // content gives headers, parameters and maps of media types, which contain each other.
 func (g *grammar) content(example *walk.Object) (header, parameter *walk.Object, content walk.Want) {
 	header = g.referable("a header", nil)
+	examples := walk.Each(walk.Want{Kinds: walk.Mapping, Object: example, Soft: true})
 	encoding := g.object("an encoding", fields{"contentType": text(), "headers": walk.Each(walk.One(header)), "style": text(),
 		"explode": flag(), "allowReserved": flag()})
 	media := g.object("a media type", fields{"schema": {Kinds: walk.Any, Object: g.d.schemas.Object}, "example": anything(),
-		"examples": walk.Each(walk.One(example)), "encoding": walk.Each(walk.One(encoding)),
+		"examples": examples, "encoding": walk.Each(walk.One(encoding)),
 		"itemSchema": walk.Want{Kinds: walk.Any, Object: g.d.schemas.Object}.From(2), "itemEncoding": walk.One(encoding).From(2),
 		"prefixEncoding": walk.List(walk.One(encoding)).From(2)})
 	media.Ref = true // since OpenAPI 3.2
@@ -129,7 +130,7 @@ func (g *grammar) content(example *walk.Object) (header, parameter *walk.Object,
 	content = walk.Each(walk.One(media))
 	header.Fields = fields{"description": text(), "required": {Kinds: walk.Boolean}, "deprecated": flag(),
 		"allowEmptyValue": flag(), "style": text(), "explode": {Kinds: walk.Boolean}, "allowReserved": flag(),
-		"schema": {Kinds: walk.Any, Object: g.d.schemas.Object}, "example": anything(), "examples": walk.Each(walk.One(example)), "content": content}
+		"schema": {Kinds: walk.Any, Object: g.d.schemas.Object}, "example": anything(), "examples": examples, "content": content}
 	header.Check = g.d.valueForm
 	parameter = g.referable("a parameter", fields{"name": {Kinds: walk.Text, Hard: true}, "in": {Kinds: walk.Text, Hard: true}})
 	for key, w := range header.Fields {

@@ -88,16 +88,18 @@ func (d *document) parameters(n *tree.Node, at *tree.Path) []declared {
 		return nil
 	}
 	var all []declared
+	places := make(map[[2]string]int, len(n.Items))
 	for i, item := range n.Items {
 		p := declared{d.Deref(item), at.Element(i)}
-		if !p.node.Is(tree.Object) || p.name() == "" {
+		if !p.node.Is(tree.Object) || p.name() == "" || !d.Running() {
 			continue
 		}
-		same := slices.IndexFunc(all, func(o declared) bool { return o.name() == p.name() && o.in() == p.in() })
+		first, taken := places[[2]string{p.in(), p.name()}]
 		switch {
-		case same < 0:
+		case !taken:
+			places[[2]string{p.in(), p.name()}] = len(all)
 			all = append(all, p)
-		case tree.Equal(all[same].node, p.node):
+		case tree.Equal(all[first].node, p.node):
 			d.Find(walk.RepeatedValue, p.at, "the %s parameter %s is listed more than once", p.in(), walk.Quote(p.name()))
 		default:
 			d.Fault(p.at, "the %s parameter %s is declared more than once, and differently", p.in(), walk.Quote(p.name()))
@@ -106,7 +108,15 @@ func (d *document) parameters(n *tree.Node, at *tree.Path) []declared {
 	return all
 }
 
-// inPath keeps the path parameters.
-func inPath(all []declared) []declared {
-	return slices.DeleteFunc(slices.Clone(all), func(p declared) bool { return p.in() != "path" })
+// inPath gives the names of the path parameters.
+func inPath(lists ...[]declared) map[string]bool {
+	names := make(map[string]bool)
+	for _, list := range lists {
+		for _, p := range list {
+			if p.in() == "path" {
+				names[p.name()] = true
+			}
+		}
+	}
+	return names
 }

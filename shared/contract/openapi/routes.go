@@ -27,8 +27,9 @@ type path struct {
 	key      string
 	at       *tree.Path
 	template contract.Template
-	items    []*tree.Node // the path item, and those it refers to
-	own      []declared   // parameters of all its operations
+	names    map[string]bool // of its parameters, with and without operators
+	items    []*tree.Node    // the path item, and those it refers to
+	own      []declared      // parameters of all its operations
 }
 
 // router turns paths into operations.
@@ -51,7 +52,7 @@ type served struct {
 func (d *document) routes() []contract.Operation {
 	r := &router{document: d, shapes: map[string]*path{}, taken: map[string]*served{}, ids: map[string]*tree.Path{},
 		nodes: map[*tree.Node]*tree.Path{}}
-	paths := d.Root.Get("paths")
+	paths := d.Deref(d.Root.Get("paths"))
 	at := tree.At("/paths")
 	if paths.Is(tree.Object) {
 		// Paths without a query first: where two cannot be told apart, the plain one is served.
@@ -82,7 +83,10 @@ func (r *router) path(p *path, item *tree.Node) {
 	if len(faults) > 0 {
 		return
 	}
-	p.template = t
+	p.template, p.names = t, make(map[string]bool, len(t.Params))
+	for _, name := range t.Params {
+		p.names[name], p.names[plain(name)] = true, true
+	}
 	base := strings.TrimSuffix(p.key, t.Query)
 	if first, known := r.shapes[t.Shape()]; !known {
 		r.shapes[t.Shape()] = p
@@ -130,7 +134,7 @@ func (r *router) methods(p *path) {
 	before := len(r.nodes)
 	for _, method := range all {
 		key := strings.ToLower(method)
-		if n := p.field(key); n.Is(tree.Object) {
+		if n := r.Deref(p.field(key)); n.Is(tree.Object) {
 			r.operation(p, method, n, p.at.Member(key))
 		}
 	}
@@ -139,7 +143,7 @@ func (r *router) methods(p *path) {
 			at := p.at.Member("additionalOperations").Member(method)
 			if !token(method) || slices.Contains(all, strings.ToUpper(method)) {
 				r.Fault(at, "%s is no additional method", walk.Quote(method))
-			} else if n := more.Items[i]; n.Is(tree.Object) {
+			} else if n := r.Deref(more.Items[i]); n.Is(tree.Object) {
 				r.operation(p, method, n, at)
 			}
 		}
@@ -154,12 +158,14 @@ func (r *router) operation(p *path, method string, n *tree.Node, at *tree.Path) 
 	r.nodes[n] = at
 	own := r.parameters(n.Get("parameters"), at.Member("parameters"))
 	r.surplus(p, own)
-	all := inPath(slices.Concat(own, p.own))
+	names := inPath(own, p.own)
 	for _, name := range p.template.Params {
-		if matching(name, all) < 0 {
-			r.Fault(at, "the path has {%s}, but the operation declares no such path parameter", name)
-		} else if !slices.ContainsFunc(all, func(d declared) bool { return d.name() == name }) {
+		switch {
+		case names[name]:
+		case names[plain(name)]:
 			r.Find(walk.PathOperator, p.at, "{%s} is matched as one segment named %s", name, plain(name))
+		default:
+			r.Fault(at, "the path has {%s}, but the operation declares no such path parameter", name)
 		}
 	}
 	op := &served{contract.Operation{ID: r.id(p, method, n, at), Method: method, Template: p.key, Scopes: r.scopes(n)}, at}
@@ -191,16 +197,11 @@ func (r *router) tellable(p *path, op *served) bool {
 
 // surplus finds path parameters that the path does not have.
 func (r *router) surplus(p *path, all []declared) {
-	for _, d := range inPath(all) {
-		if !slices.ContainsFunc(p.template.Params, func(name string) bool { return name == d.name() || plain(name) == d.name() }) {
+	for _, d := range all {
+		if d.in() == "path" && !p.names[d.name()] && !strings.Contains(p.template.Query, "{"+d.name()+"}") {
 			r.Fault(d.at, "the path %s has no {%s}", walk.Quote(p.key), d.name())
 		}
 	}
-}
-
-// matching finds the parameter that a name in braces means.
-func matching(name string, all []declared) int {
-	return slices.IndexFunc(all, func(d declared) bool { return d.name() == name || d.name() == plain(name) })
 }
 
 // plain removes the operators of RFC 6570 that some documents write into braces.

@@ -8,13 +8,23 @@ import (
 	"sluice/shared/contract/internal/walk"
 )
 
+// The bounds on what each call is held against.
+const (
+	maxAlternatives = 100
+	maxScopes       = 500 // of one alternative
+)
+
 // security is a list of security requirements at a field. Nothing stands in for a list that is missing or of another
 // kind: whether it means "as the document says" or "nothing needed" must not be guessed.
 func (g *grammar) security() walk.Want {
 	requirement := walk.Each(walk.List(walk.Want{Kinds: walk.Text}))
 	requirement.Hard = true
 	requirement.Check = g.d.requirement
-	w := walk.List(requirement)
+	w := walk.List(requirement).Checked(func(n *tree.Node, at *tree.Path) {
+		if len(n.Items) > maxAlternatives {
+			g.d.Fault(at, "there are more than %d alternatives", maxAlternatives)
+		}
+	})
 	w.Hard = true
 	return w
 }
@@ -70,8 +80,10 @@ func (d *document) scheme(name string) *tree.Node {
 
 // requirement judges one alternative of a security list.
 func (d *document) requirement(n *tree.Node, at *tree.Path) {
+	total := 0
 	for i, name := range n.Keys {
 		below := at.Member(name)
+		total += len(n.Items[i].Items)
 		scheme := d.scheme(name)
 		if scheme == nil {
 			d.Fault(below, "there is no security scheme %s", walk.Quote(name))
@@ -86,6 +98,9 @@ func (d *document) requirement(n *tree.Node, at *tree.Path) {
 				d.Find(walk.ScopeOnOther, below.Element(j), "the scheme %s has no scopes in OpenAPI 3.0", walk.Quote(name))
 			}
 		}
+	}
+	if total > maxScopes {
+		d.Fault(at, "there are more than %d scopes", maxScopes)
 	}
 }
 
@@ -104,14 +119,17 @@ func (d *document) scopes(operation *tree.Node) [][]string {
 	if security == nil {
 		security = d.Root.Get("security")
 	}
-	if !security.Is(tree.Array) {
+	if !security.Is(tree.Array) || len(security.Items) > maxAlternatives {
 		return nil
 	}
 	var alternatives [][]string
 	for _, requirement := range security.Items {
+		if requirement.Kind != tree.Object {
+			continue
+		}
 		all := []string{}
 		for _, scopes := range requirement.Items {
-			for _, scope := range scopes.Items {
+			for _, scope := range scopes.Items[:min(len(scopes.Items), maxScopes)] {
 				all = append(all, scope.Str())
 			}
 		}

@@ -113,13 +113,33 @@ func (c *checker) value(s, v *tree.Node, _ int) string {
 	if t := s.Get("type"); t != nil && !slices.ContainsFunc(append(slices.Clone(t.Items), t), func(n *tree.Node) bool { return is(v, n.Str()) }) {
 		return "it is " + v.Kind.String()
 	}
-	if enum := s.Get("enum"); enum.Is(tree.Array) && !slices.ContainsFunc(enum.Items, func(n *tree.Node) bool { return tree.Equal(n, v) }) {
+	enum := s.Get("enum")
+	if enum.Is(tree.Array) {
+		if c.steps += len(enum.Items) * weight(v, 0) / 10; c.steps > maxSampleSteps {
+			return ""
+		}
+	}
+	if enum.Is(tree.Array) && !slices.ContainsFunc(enum.Items, func(n *tree.Node) bool { return tree.Equal(n, v) }) {
 		return "it is not one of the enum"
 	}
-	if constant := s.Get("const"); constant != nil && !tree.Equal(constant, v) {
-		return "it is not the const"
+	if constant := s.Get("const"); constant != nil {
+		if c.steps += weight(v, 0) / 10; c.steps <= maxSampleSteps && !tree.Equal(constant, v) {
+			return "it is not the const"
+		}
 	}
 	return ""
+}
+
+// weight counts the values in a value, up to a bound.
+func weight(v *tree.Node, n int) int {
+	n++
+	for _, item := range v.Items {
+		if n > maxSampleSteps {
+			break
+		}
+		n = weight(item, n)
+	}
+	return n
 }
 
 // is reports whether a value is of the type with the name.
@@ -152,7 +172,8 @@ func (c *checker) extent(s, v *tree.Node, _ int) string {
 		return bounds(s, v.Float())
 	case tree.String:
 		if p := s.Get("pattern"); p.Is(tree.String) {
-			if re := c.compiled(p.Text).run; re != nil && !re.MatchString(v.Text) {
+			ok, cost := c.parsed(p.Text).matches(v.Text)
+			if c.steps += cost; !ok {
 				return "it does not match the pattern"
 			}
 		}
@@ -216,6 +237,7 @@ func (c *checker) parts(s, v *tree.Node, depth int) string {
 func (c *checker) object(s, v *tree.Node, depth int) string {
 	properties := s.Get("properties")
 	if required := s.Get("required"); required.Is(tree.Array) {
+		c.steps += len(required.Items) / 10
 		for _, name := range required.Items {
 			p := c.Deref(properties.Get(name.Str()))
 			if v.Get(name.Str()) == nil && p.Get("readOnly") == nil && p.Get("writeOnly") == nil {

@@ -236,10 +236,10 @@ func (s *Schemas) patternKeys(n *tree.Node, at *tree.Path) {
 }
 
 func (s *Schemas) pattern(n *tree.Node, at *tree.Path) {
-	switch p := s.compiled(n.Text); {
+	switch p := s.parsed(n.Text); {
 	case p.fault != "":
 		s.Fault(at, "the pattern %s is no regular expression: %s", walk.Quote(n.Text), p.fault)
-	case p.run == nil:
+	case p.size == 0:
 		s.Find(walk.PatternDialect, at, "the pattern %s needs a backtracking engine", walk.Quote(n.Text))
 	}
 }

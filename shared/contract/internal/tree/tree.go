@@ -158,6 +158,17 @@ func (p *Path) Member(key string) *Path { return &Path{Up: p, Key: key} }
 // Element gives the place of an array element below p.
 func (p *Path) Element(i int) *Path { return &Path{Up: p, Index: i, Array: true} }
 
+// maxToken is the longest key that is written out in a pointer, in bytes; of a longer one only the beginning is, so that
+// telling a fault stays cheap.
+const maxToken = 1 << 10
+
+func clip(key string) string {
+	if len(key) <= maxToken {
+		return key
+	}
+	return strings.ToValidUTF8(key[:maxToken], "") + "…"
+}
+
 // String writes the place as a JSON pointer (RFC 6901). The root, nil, is "".
 func (p *Path) String() string {
 	var steps []string
@@ -165,7 +176,7 @@ func (p *Path) String() string {
 		if p.Array {
 			steps = append(steps, strconv.Itoa(p.Index))
 		} else {
-			steps = append(steps, Escape(p.Key))
+			steps = append(steps, Escape(clip(p.Key)))
 		}
 	}
 	var b strings.Builder

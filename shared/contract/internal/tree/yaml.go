@@ -22,6 +22,10 @@ func YAML(ctx context.Context, source []byte) (*Node, []problem.Fault, error) {
 	if !utf8.Valid(source) {
 		return nil, []problem.Fault{{Detail: "the document is not UTF-8 text"}}, nil
 	}
+	// The library builds all of its nodes before we can count them: a value takes one of these bytes.
+	if n := bytes.Count(source, []byte(",")) + bytes.Count(source, []byte("\n")) + bytes.Count(source, []byte(":")); n > MaxNodes {
+		return nil, []problem.Fault{{Detail: fmt.Sprintf("the document has more than %d values", MaxNodes)}}, nil
+	}
 	decoder := yaml.NewDecoder(&contextReader{ctx: ctx, r: bytes.NewReader(source)})
 	var doc, more yaml.Node
 	if err := decoder.Decode(&doc); err != nil {

@@ -48,7 +48,7 @@ type Want struct {
 type Object struct {
 	Name      string
 	Bit       uint                                                    // below 64: tells nodes that were looked at as this object
-	Ref       bool                                                    // a reference may stand in its place
+	Ref       bool                                                    // OpenAPI allows a reference in its place
 	FieldsToo bool                                                    // fields beside the reference count
 	Fields    map[string]Want                                         // by key
 	Required  []string                                                // what is untidy to leave out

@@ -19,6 +19,7 @@ import (
 const (
 	maxFaults   = 100
 	maxFindings = 1000
+	maxPointer  = 4 << 10
 	maxQuote    = 80 // bytes of the document quoted in a message
 )
 
@@ -36,6 +37,7 @@ const (
 	MissingField     Rule = "missing-field"
 	ComponentName    Rule = "component-name"
 	RefSiblings      Rule = "ref-siblings"
+	RefElsewhere     Rule = "ref-elsewhere"
 	BrokenLink       Rule = "broken-link"
 	MappingName      Rule = "discriminator-mapping"
 	ExampleMismatch  Rule = "example-mismatch"
@@ -82,6 +84,8 @@ func (r Rule) advice() (contract.Level, string) {
 		return contract.Info, "Use only letters, digits, '.', '-' and '_' in names of components."
 	case RefSiblings:
 		return contract.Info, "Move the siblings into an allOf with the reference: OpenAPI 3.0 ignores them beside $ref."
+	case RefElsewhere:
+		return contract.Info, "Write the object itself: other readers will not follow the reference."
 	case BrokenLink:
 		return contract.Warning, "Name an operation of this document."
 	case MappingName:
@@ -142,7 +146,7 @@ type Report struct {
 // Fault notes what makes the document unfit to be served.
 func (r *Report) Fault(at *tree.Path, format string, args ...any) {
 	if len(r.faults) < 10*maxFaults {
-		r.faults = append(r.faults, problem.Fault{Pointer: at.String(), Detail: fmt.Sprintf(format, args...)})
+		r.faults = append(r.faults, problem.Fault{Pointer: pointer(at), Detail: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -166,7 +170,16 @@ func (r *Report) Find(rule Rule, at *tree.Path, format string, args ...any) {
 	}
 	level, fix := rule.advice()
 	r.findings = append(r.findings, contract.Finding{
-		Rule: string(rule), Level: level, Pointer: at.String(), Message: fmt.Sprintf(format, args...), Fix: fix})
+		Rule: string(rule), Level: level, Pointer: pointer(at), Message: fmt.Sprintf(format, args...), Fix: fix})
+}
+
+// pointer writes a place, or its beginning if it is of a monstrous length.
+func pointer(at *tree.Path) string {
+	s := at.String()
+	if len(s) > maxPointer {
+		return strings.ToValidUTF8(s[:maxPointer], "") + "…"
+	}
+	return s
 }
 
 // Refusal is the error for a document with faults, sorted by place and without repetitions; nil without faults.

@@ -21,6 +21,7 @@ type Walk struct {
 	refs     map[string]Target // by reference, for those that begin with "#/"
 	named    map[string]Target // by $id, and by "#" + $anchor
 	pending  []pending
+	rounds   int
 }
 
 // Target is a value and its place.
@@ -56,22 +57,32 @@ func (w *Walk) Run(root *Object, sections map[string]*Object) error {
 	return w.err
 }
 
-// settle resolves the references to names as far as the names are known now. What is then left leads nowhere.
+// maxRounds is how often references to names wait for names that turn up behind other such references.
+const maxRounds = 10
+
+// settle resolves the references to names as far as the names are known now. What is left when no name is new leads
+// nowhere.
 func (w *Walk) settle() {
 	waiting := w.pending
 	w.pending = nil
 	for _, p := range waiting {
-		to, ok := w.byName(p.ref, p.base)
-		if !ok {
-			if strings.HasPrefix(p.ref, "#") {
-				w.Fault(p.from, "the reference %s leads nowhere", Quote(p.ref))
-			} else {
-				w.Fault(p.from, "the reference %s leads out of the document: only references inside it are followed", Quote(p.ref))
-			}
-			continue
+		if to, ok := w.byName(p.ref, p.base); ok {
+			w.queue = append(w.queue, visit{p.shape, to})
+		} else {
+			w.pending = append(w.pending, p)
 		}
-		w.queue = append(w.queue, visit{p.shape, to})
 	}
+	if w.rounds++; len(w.queue) > 0 && w.rounds < maxRounds {
+		return
+	}
+	for _, p := range w.pending {
+		if strings.HasPrefix(p.ref, "#") {
+			w.Fault(p.from, "the reference %s leads nowhere", Quote(p.ref))
+		} else {
+			w.Fault(p.from, "the reference %s leads out of the document: only references inside it are followed", Quote(p.ref))
+		}
+	}
+	w.pending = nil
 }
 
 // Running counts a step and reports whether there is time left. Once it says no, it does for ever.
@@ -143,8 +154,11 @@ func (w *Walk) object(o *Object, n *tree.Node, at *tree.Path, b *Base) {
 		w.Fault(at, "there is %s where %s belongs", n.Kind, o.Name)
 		return
 	}
-	if o.Ref && n.Get("$ref") != nil {
-		w.Reference(o, n.Get("$ref"), at, b)
+	if ref := n.Get("$ref"); ref != nil {
+		if !o.Ref {
+			w.Find(RefElsewhere, at.Member("$ref"), "OpenAPI has no references in place of %s; it is followed all the same", o.Name)
+		}
+		w.Reference(o, ref, at, b)
 		if !o.FieldsToo {
 			return
 		}
@@ -173,7 +187,7 @@ func (w *Walk) field(o *Object, key string, at *tree.Path) (Want, bool) {
 		}
 		return want, true
 	}
-	if strings.HasPrefix(key, "x-") || key == "$ref" && o.Ref {
+	if strings.HasPrefix(key, "x-") || key == "$ref" {
 		return Want{}, false
 	}
 	if o.Others != nil {
