@@ -1,0 +1,28 @@
+package authorize
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sluice/policies"
+	"sluice/shared/dynamo"
+	"sluice/shared/policy"
+	"sluice/shared/replica"
+	"sluice/shared/settings"
+)
+
+// Wire makes an Authorizer on a table: for main, for the local cloud, which runs it in its own process, and for tests that
+// run several. Each has a view of its own, as each instance in the cloud has. It reads nothing.
+func Wire(s settings.Authorizer, table *dynamo.Table, now func() time.Time, log *slog.Logger) (*Authorizer, error) {
+	access, err := policy.New(policies.Access(), "data.access.decision")
+	if err != nil {
+		return nil, fmt.Errorf("load policies: %w", err)
+	}
+	return New(Deps{
+		View:   replica.New(table, now, replica.Options{StaleMax: s.StaleMax}),
+		Policy: access,
+		Now:    now,
+		Log:    log.With("environment", s.Environment),
+	}), nil
+}
