@@ -86,12 +86,11 @@ func Source(chunk []byte) (document []byte, mediaType string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	r := reader{rest: content}
-	mediaType = r.text()
-	if r.failed {
+	size, n := binary.Uvarint(content)
+	if n <= 0 || size > uint64(len(content)-n) {
 		return nil, "", ErrChunk
 	}
-	return r.rest, mediaType, nil
+	return content[n+int(size):], string(content[n : n+int(size)]), nil //nolint:gosec // G115: at most the content's length
 }
 
 // PackFindings makes the chunk that keeps the findings.

@@ -51,7 +51,7 @@ func DecodeIndex(chunk []byte) (*Index, error) {
 
 // decodeIndex reads the content of an index chunk.
 func decodeIndex(content []byte) (*Index, error) {
-	r := reader{rest: content}
+	r := reader{rest: string(content)}
 	needs := make([][][]string, min(r.count(), MaxOperations))
 	for i := range needs {
 		needs[i] = r.scopes()
@@ -91,16 +91,17 @@ func appendScopes(b []byte, scopes [][]string) []byte {
 	return b
 }
 
-// reader takes values off the front of what is left. After a failure it gives zero values.
+// reader takes values off the front of what is left; the texts share its memory. After a failure it gives zero values.
 type reader struct {
-	rest   []byte
+	rest   string
 	failed bool
 }
 
 func (r *reader) number() uint64 {
-	v, n := binary.Uvarint(r.rest)
+	var head [binary.MaxVarintLen64]byte
+	v, n := binary.Uvarint(head[:copy(head[:], r.rest)])
 	if n <= 0 || r.failed {
-		r.failed, r.rest = true, nil
+		r.failed, r.rest = true, ""
 		return 0
 	}
 	r.rest = r.rest[n:]
@@ -111,7 +112,7 @@ func (r *reader) number() uint64 {
 func (r *reader) count() int {
 	n := r.number()
 	if n > uint64(len(r.rest)) {
-		r.failed, r.rest = true, nil
+		r.failed, r.rest = true, ""
 		return 0
 	}
 	return int(n) //nolint:gosec // G115: at most the length of a slice
@@ -119,7 +120,7 @@ func (r *reader) count() int {
 
 func (r *reader) text() string {
 	n := r.count()
-	s := string(r.rest[:n])
+	s := r.rest[:n]
 	r.rest = r.rest[n:]
 	return s
 }

@@ -105,13 +105,11 @@ func (n *node) step(s Segment) *node {
 		}
 		return n.whole
 	}
-	list, order := &n.partials, specificity
+	list, order, b := &n.partials, specificity, branch{segment: s}
 	if s.literal() {
-		list, order = &n.literals, func(a, b branch) int { return strings.Compare(a.text, b.text) }
-	}
-	b := branch{segment: s, text: s.shape()}
-	if s.literal() {
-		b.text = s.Texts[0]
+		list, order, b.text = &n.literals, func(a, b branch) int { return strings.Compare(a.text, b.text) }, s.Texts[0]
+	} else {
+		b.text = s.shape()
 	}
 	at, found := slices.BinarySearchFunc(*list, b, order)
 	if !found {
@@ -163,17 +161,19 @@ func (ix *Index) MatchQuery(method string, segments []string, query string) Matc
 	if len(segments) == 0 {
 		segments = []string{""}
 	}
-	if op := ix.root.find(&call{method, query}, segments); op != nil {
+	c := call{method: method, query: query}
+	if op := ix.root.find(&c, segments); op != nil {
 		return Match{Operation: op}
 	}
-	var allow []string
-	ix.root.collect(segments, &allow)
-	slices.Sort(allow)
-	return Match{Allow: slices.Compact(allow)}
+	slices.Sort(c.allow)
+	return Match{Allow: slices.Compact(c.allow)}
 }
 
-// call is what stays the same during a match.
-type call struct{ method, query string }
+// call is what stays the same during a match, and the methods of the templates that cover the path but lack the call's.
+type call struct {
+	method, query string
+	allow         []string
+}
 
 // find walks the tree depth first, most specific branch first.
 func (n *node) find(c *call, segments []string) *Operation {
@@ -202,34 +202,6 @@ func (n *node) find(c *call, segments []string) *Operation {
 	return nil
 }
 
-// collect gathers the methods of every template that covers the path: exactly those that find would find.
-func (n *node) collect(segments []string, allow *[]string) {
-	if len(segments) == 0 {
-		for _, l := range n.leaves {
-			*allow = append(*allow, l.operation.Method)
-			if l.operation.Method == http.MethodGet {
-				*allow = append(*allow, http.MethodHead)
-			}
-		}
-		return
-	}
-	text, rest := segments[0], segments[1:]
-	if to := n.literal(text); to != nil {
-		to.collect(rest, allow)
-	}
-	if text == "" {
-		return
-	}
-	for i := range n.partials {
-		if n.partials[i].segment.covers(text) {
-			n.partials[i].to.collect(rest, allow)
-		}
-	}
-	if n.whole != nil {
-		n.whole.collect(rest, allow)
-	}
-}
-
 // literal gives the node behind exactly this text.
 func (n *node) literal(text string) *node {
 	at, found := slices.BinarySearchFunc(n.literals, text, func(b branch, t string) int { return strings.Compare(b.text, t) })
@@ -239,12 +211,22 @@ func (n *node) literal(text string) *node {
 	return n.literals[at].to
 }
 
-// operation gives the operation of this template for the call.
+// operation gives the operation of this template for the call, or notes the methods that it has.
 func (n *node) operation(c *call) *Operation {
-	if op := n.choose(c.method, c.query); op != nil || c.method != http.MethodHead {
+	op := n.choose(c.method, c.query)
+	if op == nil && c.method == http.MethodHead {
+		op = n.choose(http.MethodGet, c.query)
+	}
+	if op != nil {
 		return op
 	}
-	return n.choose(http.MethodGet, c.query)
+	for _, l := range n.leaves {
+		c.allow = append(c.allow, l.operation.Method)
+		if l.operation.Method == http.MethodGet {
+			c.allow = append(c.allow, http.MethodHead)
+		}
+	}
+	return nil
 }
 
 // choose gives the operation of a method that the query fits best.

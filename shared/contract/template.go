@@ -32,8 +32,10 @@ func ParseTemplate(path string) (t Template, faults []string) {
 		return t, []string{"the path is too long to ever be called"}
 	}
 	rest := path[1:]
+	t.Segments = make([]Segment, 0, strings.Count(path, "/"))
+	texts := make([]string, 0, strings.Count(path, "/")+strings.Count(path, "{"))
 	for {
-		seg, next, fault := t.segment(rest)
+		seg, next, fault := t.segment(rest, &texts)
 		if fault != "" {
 			return t, append(faults, fault)
 		}
@@ -49,45 +51,60 @@ func ParseTemplate(path string) (t Template, faults []string) {
 		}
 		rest = next[1:]
 	}
-	count := make(map[string]int, len(t.Params))
+	return t, append(faults, t.nameFaults()...)
+}
+
+// nameFaults finds names that are missing or not unique.
+func (t *Template) nameFaults() (faults []string) {
+	var count map[string]int
+	if len(t.Params) > 1 {
+		count = make(map[string]int, len(t.Params))
+	}
 	for _, name := range t.Params {
-		if count[name]++; count[name] == 2 {
-			faults = append(faults, "the parameter {"+name+"} occurs more than once")
-		}
 		if strings.TrimSpace(name) == "" {
 			faults = append(faults, "a parameter has no name")
 		}
+		if count == nil {
+			continue
+		}
+		if count[name]++; count[name] == 2 {
+			faults = append(faults, "the parameter {"+name+"} occurs more than once")
+		}
 	}
-	return t, faults
+	return faults
 }
 
-// segment reads up to the slash, "?" or "#" that ends the segment, and gives what is left, that character included.
-func (t *Template) segment(s string) (seg Segment, rest, fault string) {
-	start, i := 0, 0
+// segment reads up to the slash, "?" or "#" that ends the segment, and gives what is left, that character included. The
+// texts of all segments share the memory of texts.
+func (t *Template) segment(s string, texts *[]string) (seg Segment, rest, fault string) {
+	first, start, i := len(*texts), 0, 0
 	for ; i < len(s); i++ {
 		switch s[i] {
 		case '{':
 			if i+1 < len(s) && strings.IndexByte("?&#", s[i+1]) >= 0 { // a query or fragment in the form of RFC 6570
-				seg.Texts = append(seg.Texts, literal(s[start:i]))
-				return seg, s[i:], ""
+				return cut(texts, first, s[start:i]), s[i:], ""
 			}
 			end := strings.IndexAny(s[i+1:], "{}")
 			if end < 0 || s[i+1+end] == '{' {
 				return seg, "", "a brace { is not closed"
 			}
-			seg.Texts = append(seg.Texts, literal(s[start:i]))
+			*texts = append(*texts, literal(s[start:i]))
 			t.Params = append(t.Params, s[i+1:i+1+end])
 			i += 1 + end
 			start = i + 1
 		case '}':
 			return seg, "", "a brace } closes nothing"
 		case '/', '?', '#':
-			seg.Texts = append(seg.Texts, literal(s[start:i]))
-			return seg, s[i:], ""
+			return cut(texts, first, s[start:i]), s[i:], ""
 		}
 	}
-	seg.Texts = append(seg.Texts, literal(s[start:]))
-	return seg, "", ""
+	return cut(texts, first, s[start:]), "", ""
+}
+
+// cut makes a segment of the texts from first on, with a last one.
+func cut(texts *[]string, first int, last string) Segment {
+	*texts = append(*texts, literal(last))
+	return Segment{(*texts)[first:len(*texts):len(*texts)]}
 }
 
 // literal decodes a literal, since request segments arrive decoded. What is no encoding stands for itself.
