@@ -1,0 +1,94 @@
+package forward
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sluice/shared/decision"
+	"sluice/shared/limit"
+)
+
+// call is one call on its way through the steps.
+type call struct {
+	event    *events.APIGatewayV2HTTPRequest
+	id       string
+	began    time.Time
+	decision *decision.Decision // nil until it was read
+
+	body      []byte       // the request's, decoded
+	dest      *destination // where it goes
+	path      string       // what is asked for there, encoded
+	request   *http.Request
+	verdict   limit.Verdict // zero until the limits were asked
+	forwarded bool          // it took its limits
+
+	response *http.Response // its body has been read into received
+	received []byte
+	upstream time.Duration // how long the upstream took
+
+	answer  events.APIGatewayV2HTTPResponse
+	outcome outcome
+}
+
+// outcome is how a call ended, for those who count and look.
+type outcome struct {
+	refusal decision.Refusal // "" if the upstream answered
+	cause   error            // why, for the log only
+	gone    bool             // nobody waits for the answer any more
+}
+
+// record writes the one log line of a call. It names the caller and the operation by their ids; it has no path, query or
+// field in it, since a caller may have put a secret there.
+func (p *Proxy) record(ctx context.Context, c *call, took time.Duration) {
+	level := slog.LevelInfo
+	switch {
+	case c.outcome.refusal == decision.InternalError || c.outcome.refusal == decision.UpstreamUnavailable && c.outcome.cause != nil:
+		level = slog.LevelError
+	case c.outcome.refusal != "" && c.forwarded:
+		level = slog.LevelWarn
+	}
+	var skipped int
+	if c.outcome.refusal != "" && !c.forwarded && level == slog.LevelInfo {
+		var loud bool
+		if skipped, loud = p.noise.hear(c, p.now()); !loud {
+			return
+		}
+	}
+	attrs := make([]slog.Attr, 0, 20)
+	attrs = append(attrs,
+		slog.String("request_id", c.id),
+		slog.String("method", c.event.RequestContext.HTTP.Method),
+		slog.Int("status", c.answer.StatusCode))
+	attrs = appendText(attrs, "refusal", string(c.outcome.refusal))
+	if d := c.decision; d != nil {
+		attrs = appendText(attrs, "api", string(d.Target.API))
+		attrs = appendText(attrs, "version", string(d.Target.Version))
+		attrs = appendText(attrs, "operation", d.Target.Operation)
+		attrs = appendText(attrs, "consumer", string(d.Caller.Consumer))
+		attrs = appendText(attrs, "app", string(d.Caller.App))
+		attrs = appendText(attrs, "key", string(d.Caller.Key))
+	}
+	attrs = append(attrs,
+		slog.Int64("duration_us", took.Microseconds()),
+		slog.Int64("upstream_us", c.upstream.Microseconds()),
+		slog.Int("bytes_in", len(c.body)),
+		slog.Int("bytes_out", len(c.received)))
+	if c.outcome.cause != nil {
+		attrs = append(attrs, slog.Any("error", c.outcome.cause))
+	}
+	if skipped > 0 {
+		attrs = append(attrs, slog.Int("refusals_not_logged", skipped))
+	}
+	p.log.LogAttrs(ctx, level, "call", attrs...)
+}
+
+func appendText(attrs []slog.Attr, key, value string) []slog.Attr {
+	if value == "" {
+		return attrs
+	}
+	return append(attrs, slog.String(key, value))
+}

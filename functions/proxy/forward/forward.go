@@ -1,0 +1,165 @@
+// Package forward takes a call that the authorizer has decided on to its upstream, and the answer back.
+//
+// The steps of a call, in this order. The first one that fails ends the call with a refusal, and what comes before "limits"
+// costs the caller nothing:
+//
+//  1. decision: the authorizer's, bound to exactly this call. Without one nothing is forwarded (promise 1); a refusal
+//     travels in it and is told here, since an HTTP API cannot shape a denial (promise 9).
+//  2. validate request: method, query, fields and body can be sent on as they are, and the body is not too large.
+//  3. limits: one unit of each, in one conditional write or less. They come last before work, so that a call which is
+//     refused for any other reason is never charged. From here on the call counts as forwarded, whatever comes of it:
+//     what the quota has counted is what usage counts (promise 5).
+//  4. route: the request that the upstream will get.
+//  5. call upstream: within the deadline, to an address that is allowed.
+//  6. shape answer: what the caller gets of the upstream's answer.
+//
+// Then, whatever happened, the call is counted and logged once, and answered. Mediation comes between limits and route and
+// between upstream and answer, validation of responses after the upstream's answer.
+//
+// Retries: none of ours. net/http repeats a request on another connection if an idle one turns out to be closed: any
+// request as long as no byte of it was sent, and GET, HEAD and OPTIONS until the first byte of an answer came.
+package forward
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sluice/shared/decision"
+	"sluice/shared/gatewayevent"
+	"sluice/shared/limit"
+)
+
+// healthRoute is the route without an authorizer. The template chooses it, no client can.
+const healthRoute = "GET /healthz"
+
+// Limits takes units; limit.Taker does. An error means that nobody was admitted.
+type Limits interface {
+	Take(ctx context.Context, id string, limits []decision.Limit) (limit.Verdict, error)
+}
+
+// Deps is what a Proxy works with.
+type Deps struct {
+	Limits     Limits
+	Upstreams  http.RoundTripper // Transport outside of tests
+	Counter    Counter
+	Outbox     Outbox
+	FlushAfter time.Duration // AfterResponse flushes if the last flush is at least this long ago
+	Now        func() time.Time
+	Random     io.Reader // nil for crypto/rand
+	Log        *slog.Logger
+}
+
+// Proxy forwards calls. It is safe for concurrent use.
+type Proxy struct {
+	limits       Limits
+	upstreams    http.RoundTripper
+	destinations destinations
+	tally        tally
+	noise        noise
+	steps        []step
+	lastCall     atomic.Int64 // ns since the Unix epoch
+	now          func() time.Time
+	random       io.Reader
+	log          *slog.Logger
+}
+
+// step is one step of a call. Its error ends the call: see refusalOf.
+type step func(context.Context, *call) error
+
+// New makes a Proxy. It reads nothing and calls nobody.
+func New(d Deps) *Proxy {
+	p := &Proxy{limits: d.Limits, upstreams: d.Upstreams, now: d.Now, random: d.Random, log: d.Log,
+		tally: tally{counter: d.Counter, outbox: d.Outbox, after: d.FlushAfter, now: d.Now}}
+	if p.random == nil {
+		p.random = rand.Reader
+	}
+	p.steps = []step{
+		p.decide,
+		p.validateRequest,
+		p.takeLimits,
+		p.route,
+		p.callUpstream,
+		p.shapeAnswer,
+	}
+	return p
+}
+
+// Handle answers one call of the Gateway API (payload 2.0). It never fails: whatever goes wrong becomes a problem.
+func (p *Proxy) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	if e.RouteKey == healthRoute {
+		return health(e.RequestContext.RequestID), nil
+	}
+	c := &call{event: &e, id: e.RequestContext.RequestID, began: p.now()}
+	if err := p.run(ctx, c); err != nil {
+		c.refuse(err)
+	}
+	c.answer.Headers["x-request-id"] = c.id
+	took := p.now().Sub(c.began)
+	p.tally.count(c, took)
+	p.record(ctx, c, took)
+	return c.answer, nil
+}
+
+// run does the steps of a call.
+func (p *Proxy) run(ctx context.Context, c *call) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = &crash{fault: fault, stack: debug.Stack()}
+		}
+	}()
+	for _, do := range p.steps {
+		if err := do(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decide reads the authorizer's decision.
+func (p *Proxy) decide(_ context.Context, c *call) error {
+	var context map[string]any
+	if a := c.event.RequestContext.Authorizer; a != nil {
+		context = a.Lambda
+	}
+	d, err := decision.Verify(context, gatewayevent.CallOf(decision.Gateway, *c.event))
+	if err != nil {
+		return fmt.Errorf("read decision: %w", err)
+	}
+	c.decision = d
+	if !d.Allowed() {
+		return &refusal{Denial: *d.Refusal}
+	}
+	if d.Caller.Subscription == "" || d.Caller.App == "" || d.Target.API == "" {
+		return errors.New("the decision allows a call without saying who calls what")
+	}
+	return nil
+}
+
+// takeLimits takes one unit of each limit. The call is forwarded from here on.
+func (p *Proxy) takeLimits(ctx context.Context, c *call) error {
+	v, err := p.limits.Take(ctx, string(c.decision.Caller.Subscription), c.decision.Limits)
+	if err != nil {
+		return unchecked(err)
+	}
+	c.verdict = v
+	if v.Admitted != 1 {
+		return exceeded(v)
+	}
+	c.forwarded = true
+	return nil
+}
+
+func health(id string) events.APIGatewayV2HTTPResponse {
+	return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusOK, Body: `{"status":"ok"}`, Headers: map[string]string{
+		"content-type": "application/json", "cache-control": "no-store", "x-request-id": id}}
+}

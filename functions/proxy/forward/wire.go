@@ -1,0 +1,35 @@
+package forward
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sluice/shared/dynamo"
+	"sluice/shared/limit"
+	"sluice/shared/settings"
+	"sluice/shared/usage"
+)
+
+// Wire makes the Proxy on a table: for main, and for the local cloud, which runs it in its own process.
+func Wire(s settings.Proxy, table *dynamo.Table, now func() time.Time, log *slog.Logger) *Proxy {
+	return New(Deps{
+		Limits:     limit.NewTaker(limits{table}, now),
+		Upstreams:  Transport(s.Networks),
+		Counter:    usage.NewCounter(uuid.NewString, 0),
+		Outbox:     table,
+		FlushAfter: s.FlushAfter,
+		Now:        now,
+		Log:        log,
+	})
+}
+
+// limits is the table as a limit.Store.
+type limits struct{ table *dynamo.Table }
+
+// Apply makes one step of the limits of a subscription.
+func (l limits) Apply(ctx context.Context, id string, s limit.Step) (limit.State, bool, error) {
+	return l.table.ApplyLimit(ctx, id, s)
+}

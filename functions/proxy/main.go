@@ -1,0 +1,58 @@
+// Command proxy is the proxy function of the Gateway API: package forward behind AWS Lambda.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"sluice/functions/proxy/extension"
+	"sluice/functions/proxy/forward"
+	"sluice/shared/dynamo"
+	"sluice/shared/settings"
+	"sluice/shared/telemetry"
+)
+
+// lastFlush is how long the last flush may take: Lambda kills an instance 500 ms after SIGTERM.
+const lastFlush = 450 * time.Millisecond
+
+func main() {
+	if err := start(); err != nil {
+		telemetry.New(os.Stdout, slog.LevelInfo).Error("start", "error", err)
+		os.Exit(1)
+	}
+}
+
+func start() error {
+	s, err := settings.LoadProxy(os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	log := telemetry.New(os.Stdout, s.LogLevel)
+	table, err := dynamo.Open(s.Table)
+	if err != nil {
+		return fmt.Errorf("open table: %w", err)
+	}
+	proxy := forward.Wire(s, table, time.Now, log)
+	runtime, _ := os.LookupEnv("AWS_LAMBDA_RUNTIME_API")
+	after := extension.New(runtime)
+	if err := after.Register(context.Background(), "sluice-usage"); err != nil { // usage is then flushed once a beat
+		log.Warn("start", "error", err)
+	}
+	go func() {
+		log.Error("extension", "error", after.Run(context.Background(), s.FlushAfter, proxy.AfterResponse))
+		os.Exit(1)
+	}()
+	lambda.StartWithOptions(extension.Notify(after, proxy.Handle), lambda.WithEnableSIGTERM(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), lastFlush)
+		defer cancel()
+		if err := proxy.Flush(ctx); err != nil {
+			log.Error("flush usage", "error", err)
+		}
+	}))
+	return nil
+}
