@@ -17,12 +17,11 @@ type Tags struct {
 	list []string // as sent, quotes and W/ included
 }
 
-// ParseTags reads an If-Match or If-None-Match header (RFC 9110 §13.1). name is for the error, of kind problem.Invalid.
+// ParseTags reads an If-Match or If-None-Match header that was sent (RFC 9110 §13.1). An empty one is an error too: it is
+// what a script sends that has lost its ETag, and must not be taken for consent. name is for the error, of kind
+// problem.Invalid.
 func ParseTags(name, value string) (Tags, error) {
 	value = strings.Trim(value, " \t")
-	if value == "" {
-		return Tags{}, nil
-	}
 	t := Tags{sent: true}
 	if value == "*" {
 		t.any = true

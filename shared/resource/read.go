@@ -130,12 +130,13 @@ func parameter(v checkedParam, text string) any {
 }
 
 func (c *Call) readConditions(h http.Header) error {
-	var err error
-	if c.IfMatch, err = ParseTags("If-Match", h.Get("If-Match")); err != nil {
-		return err
-	}
-	if c.IfNone, err = ParseTags("If-None-Match", h.Get("If-None-Match")); err != nil {
-		return err
+	for name, into := range map[string]*Tags{"If-Match": &c.IfMatch, "If-None-Match": &c.IfNone} {
+		if values, sent := h[name]; sent {
+			var err error
+			if *into, err = ParseTags(name, strings.Join(values, ",")); err != nil {
+				return err
+			}
+		}
 	}
 	key, sent := h["Idempotency-Key"]
 	if !sent || !c.op.idempotent() {

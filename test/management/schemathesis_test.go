@@ -25,7 +25,8 @@ import (
 )
 
 // What schemathesis must find nothing with.
-var checks = []string{"not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance", "response_headers_conformance", "ignored_auth"}
+var checks = []string{"not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance", "response_headers_conformance", "ignored_auth",
+	"negative_data_rejection", "unsupported_method", "missing_required_header"}
 
 // TestSchemathesisFindsNothing serves both functions over plain HTTP and lets schemathesis at them.
 func TestSchemathesisFindsNothing(t *testing.T) {

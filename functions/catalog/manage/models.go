@@ -95,7 +95,7 @@ func versionModel() shape.Model {
 		shape.Field{Name: "api", Access: shape.Given, Always: true, Schema: shape.Matching("The API that it is a version of.", catalog.SlugPattern)},
 		slug("version", "Its name inside the API, for good.", shape.Fixed),
 		needed("upstream", shape.Object("Where its calls go.",
-			needed("url", shape.Text("http or https; may have a path, but no query and no credential.", summaryLength)),
+			needed("url", address()),
 			optional("timeout_ms", shape.Whole("0 means 10000.", 0, catalog.MaxTimeoutMs)),
 			optional("max_request_bytes", shape.Whole("0 means 1 MiB.", 0, catalog.MaxBodyBytes)),
 			optional("max_response_bytes", shape.Whole("0 means 4 MiB.", 0, catalog.MaxBodyBytes)))),
@@ -111,6 +111,13 @@ func versionModel() shape.Model {
 		given("reason", shape.Text("Why it goes.", summaryLength)),
 		given("retired", shape.Time("When it was retired.")))
 	return m
+}
+
+// address is an upstream's URL, as far as a pattern can say it.
+func address() *huma.Schema {
+	s := shape.Text("http or https; may have a path, but no query and no credential.", summaryLength)
+	s.Pattern = `^https?://`
+	return s
 }
 
 func states() []catalog.State {

@@ -128,6 +128,8 @@ func TestABadRequestIsAClearProblem(t *testing.T) {
 		"TRACE":                           {"TRACE", "/teams/sales", nil, "", 405, "method_not_allowed", "", "GET, HEAD, PATCH, DELETE"},
 		"a method of one's own":           {"FROB", "/teams", nil, "", 405, "method_not_allowed", "", "GET, HEAD, POST"},
 		"a garbled If-Match":              {"PATCH", "/teams/sales", map[string]string{"If-Match": "1"}, `{}`, 400, "invalid_request", "header:If-Match", ""},
+		"an empty If-Match":               {"PATCH", "/teams/sales", map[string]string{"If-Match": ""}, `{}`, 400, "invalid_request", "header:If-Match", ""},
+		"an empty If-Match on DELETE":     {"DELETE", "/teams/billing", map[string]string{"If-Match": ""}, ``, 400, "invalid_request", "header:If-Match", ""},
 		"an If-Match with a loose end":    {"PATCH", "/teams/sales", map[string]string{"If-Match": `"1",`}, `{}`, 400, "invalid_request", "header:If-Match", ""},
 		"a garbled If-None-Match":         {"GET", "/teams/sales", map[string]string{"If-None-Match": `"`}, "", 400, "invalid_request", "header:If-None-Match", ""},
 		"an empty Idempotency-Key":        {"POST", "/teams", map[string]string{"Idempotency-Key": ""}, sales, 400, "invalid_request", "header:Idempotency-Key", ""},
@@ -179,7 +181,7 @@ func TestTwoAdminsCannotOverwriteEachOtherUnknowingly(t *testing.T) {
 		tag    string
 		status int
 	}{
-		"the present state": {`"1"`, 200}, "any state": {`*`, 200}, "one of several": {`"7", "1"`, 200}, "none named": {``, 200},
+		"the present state": {`"1"`, 200}, "any state": {`*`, 200}, "one of several": {`"7", "1"`, 200},
 		"an older state": {`"0"`, 412}, "a state to come": {`"2"`, 412}, "a weak tag": {`W/"1"`, 412}, "another's tag": {`"abc"`, 412},
 	} {
 		t.Run(name, func(t *testing.T) {

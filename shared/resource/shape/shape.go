@@ -96,6 +96,7 @@ func partial(s *huma.Schema) *huma.Schema {
 			q = *partial(property)
 		}
 		q.Nullable = true
+		q.ReadOnly = false // it may be sent back unchanged
 		if q.Enum != nil {
 			q.Enum = append(slices.Clone(q.Enum), nil)
 		}
