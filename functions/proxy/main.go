@@ -17,9 +17,6 @@ import (
 	"sluice/shared/telemetry"
 )
 
-// lastFlush is how long the last flush may take: Lambda kills an instance 500 ms after SIGTERM.
-const lastFlush = 450 * time.Millisecond
-
 func main() {
 	if err := start(); err != nil {
 		telemetry.New(os.Stdout, slog.LevelInfo).Error("start", "error", err)
@@ -37,7 +34,10 @@ func start() error {
 	if err != nil {
 		return fmt.Errorf("open table: %w", err)
 	}
-	proxy := forward.Wire(s, table, time.Now, log)
+	proxy, err := forward.Wire(s, table, time.Now, log)
+	if err != nil {
+		return fmt.Errorf("wire: %w", err)
+	}
 	runtime, _ := os.LookupEnv("AWS_LAMBDA_RUNTIME_API")
 	after := extension.New(runtime)
 	if err := after.Register(context.Background(), "sluice-usage"); err != nil { // usage is then flushed once a beat
@@ -48,11 +48,12 @@ func start() error {
 		os.Exit(1)
 	}()
 	lambda.StartWithOptions(extension.Notify(after, proxy.Handle), lambda.WithEnableSIGTERM(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), lastFlush)
+		ctx, cancel := context.WithTimeout(context.Background(), 450*time.Millisecond) // Lambda kills us after 500
 		defer cancel()
 		if err := proxy.Flush(ctx); err != nil {
 			log.Error("flush usage", "error", err)
 		}
+		os.Exit(0)
 	}))
 	return nil
 }

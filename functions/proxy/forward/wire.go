@@ -2,6 +2,7 @@ package forward
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -13,8 +14,12 @@ import (
 	"sluice/shared/usage"
 )
 
-// Wire makes the Proxy on a table: for main, and for the local cloud, which runs it in its own process.
-func Wire(s settings.Proxy, table *dynamo.Table, now func() time.Time, log *slog.Logger) *Proxy {
+// Wire makes the Proxy on a table: for main, and for the local cloud, which runs it in its own process. It fails if the
+// settings name networks that it does not know: it cannot guard what it does not understand.
+func Wire(s settings.Proxy, table *dynamo.Table, now func() time.Time, log *slog.Logger) (*Proxy, error) {
+	if s.Networks != settings.PublicNetworks && s.Networks != settings.LoopbackToo {
+		return nil, fmt.Errorf("unknown networks %q", s.Networks)
+	}
 	return New(Deps{
 		Limits:     limit.NewTaker(limits{table}, now),
 		Upstreams:  Transport(s.Networks),
@@ -23,7 +28,7 @@ func Wire(s settings.Proxy, table *dynamo.Table, now func() time.Time, log *slog
 		FlushAfter: s.FlushAfter,
 		Now:        now,
 		Log:        log,
-	})
+	}), nil
 }
 
 // limits is the table as a limit.Store.
