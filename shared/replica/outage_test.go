@@ -92,6 +92,15 @@ func TestInAnOutage(t *testing.T) {
 			t.Errorf("got %v, want unavailable", err)
 		}
 	})
+	t.Run("no grace is given where none is set", func(t *testing.T) {
+		w := newWorld(t, replica.Options{StaleMax: replica.NoGrace})
+		w.fresh()
+		w.store.fault = down
+		w.clock.add(time.Second)
+		if err := w.view.Fresh(t.Context()); !problem.Is(err, problem.Unavailable) {
+			t.Errorf("got %v, want unavailable", err)
+		}
+	})
 	t.Run("a new instance has nothing to serve", func(t *testing.T) {
 		w := newWorld(t, replica.Options{})
 		w.store.fault = down

@@ -76,6 +76,9 @@ type Options struct {
 	IndexBytes int           // bytes of stored route indexes, all contracts together; 0 means DefaultIndexBytes
 }
 
+// NoGrace as Options.StaleMax serves nothing without a good check.
+const NoGrace = -time.Second
+
 // The defaults of Options.
 const (
 	DefaultStaleMax   = 5 * time.Minute
@@ -134,7 +137,7 @@ type (
 
 // New makes an empty view. It reads nothing: the first Fresh does. now is the wall clock, usually time.Now.
 func New(source Source, now func() time.Time, o Options) *View {
-	if o.StaleMax <= 0 {
+	if o.StaleMax == 0 {
 		o.StaleMax = DefaultStaleMax
 	}
 	if o.Entries <= 0 {

@@ -152,6 +152,7 @@ func (a *Authorizer) gateway(ctx context.Context, r *request, d *decision.Decisi
 	if err != nil {
 		return err
 	}
+	d.Target = what.named(who)
 	if err := judge(who, what); err != nil {
 		return err
 	}

@@ -25,6 +25,14 @@ func (f *facts) caller(who *caller) decision.Caller {
 	return c
 }
 
+// named is the API and the version, for whoever counts refusals; nothing if the caller may not know of them.
+func (f *facts) named(who *caller) decision.Target {
+	if !f.visibleTo(who) {
+		return decision.Target{}
+	}
+	return decision.Target{API: f.api.ID, Version: f.version.Version}
+}
+
 // target is what is called and where the call goes.
 func (f *facts) target() decision.Target {
 	op := f.match.Operation

@@ -19,8 +19,12 @@ func Wire(s settings.Authorizer, table *dynamo.Table, now func() time.Time, log 
 	if err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)
 	}
+	staleMax := s.StaleMax
+	if staleMax == 0 {
+		staleMax = replica.NoGrace // a setting of 0 seconds is meant
+	}
 	return New(Deps{
-		View:   replica.New(table, now, replica.Options{StaleMax: s.StaleMax}),
+		View:   replica.New(table, now, replica.Options{StaleMax: staleMax}),
 		Policy: access,
 		Now:    now,
 		Log:    log.With("environment", s.Environment),
