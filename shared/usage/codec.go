@@ -57,8 +57,8 @@ func (r *Record) Encode() []byte {
 		w.cell(c)
 	}
 	head := []byte{recordVersion}
-	head = binary.AppendUvarint(head, uint64(r.At.Unix()/60))
-	head = binary.AppendUvarint(head, uint64(r.Flushed.UnixMilli()))
+	head = binary.AppendUvarint(head, unsigned(r.At.Unix()/60))
+	head = binary.AppendUvarint(head, unsigned(r.Flushed.UnixMilli()))
 	head = binary.AppendUvarint(head, uint64(len(w.strings)))
 	for _, s := range w.strings {
 		head = binary.AppendUvarint(head, uint64(len(s)))
@@ -67,6 +67,9 @@ func (r *Record) Encode() []byte {
 	head = append(head, w.cells...)
 	return binary.BigEndian.AppendUint32(head, crc32.Checksum(head, castagnoli()))
 }
+
+// unsigned is a number that is not negative, as Encode demands: what is, becomes too large for Decode.
+func unsigned(n int64) uint64 { return uint64(n) } //nolint:gosec // G115: see above
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) } // made once by the package
 
@@ -108,13 +111,13 @@ func (w *writer) cell(c Delta) {
 	w.number(uint64(len(counters)))
 	for _, name := range counters {
 		w.name(name)
-		w.number(uint64(c.Add[name])) //nolint:gosec // G115: not negative, as Encode demands; Decode refuses it otherwise
+		w.number(unsigned(c.Add[name]))
 	}
 	w.number(uint64(len(latencies)))
 	before := 0
 	for _, bucket := range latencies {
-		w.number(uint64(bucket - before))            //nolint:gosec // G115: sorted
-		w.number(uint64(c.Add[latencyName(bucket)])) //nolint:gosec // G115: as above
+		w.number(unsigned(int64(bucket - before)))
+		w.number(unsigned(c.Add[latencyName(bucket)]))
 		before = bucket
 	}
 }

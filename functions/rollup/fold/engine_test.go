@@ -15,10 +15,10 @@ import (
 )
 
 // atNoon is a table whose clock stands where the records' clock does, so that nothing has expired.
-func atNoon(t *testing.T) *dynamo.Table {
+func atNoon(t *testing.T) table {
 	t.Helper()
 	store, _ := engine.Table(t, dynamo.WithClock(later))
-	return store
+	return table{store, store, store}
 }
 
 func later() time.Time { return noon.Add(time.Minute) }

@@ -84,10 +84,10 @@ func want(t *testing.T, what string, want, got any) {
 func TestRecordsOfTheSameBucketsShareATransaction(t *testing.T) {
 	store := newMemory()
 	for i := range 480 {
-		put(t, store, record(fmt.Sprintf("r%03d", i), "orders", noon, 2))
+		put(t, store.table(), record(fmt.Sprintf("r%03d", i), "orders", noon, 2))
 	}
 	want(t, "report", fold.Report{Records: 480, Calls: 960, Buckets: 40, LagSeconds: 58}, run(t, store))
-	want(t, "totals", all(960), stored(t, store, "orders"))
+	want(t, "totals", all(960), stored(t, store.table(), "orders"))
 	want(t, "transactions", 10, store.folds) // 48 records and 4 buckets are 100 items
 	want(t, "items of the largest", 100, store.largest)
 }
@@ -95,10 +95,10 @@ func TestRecordsOfTheSameBucketsShareATransaction(t *testing.T) {
 func TestMoreThanAPageIsFoldedInOneRun(t *testing.T) {
 	store := newMemory()
 	for i := range 3000 {
-		put(t, store, record(fmt.Sprintf("r%04d", i), "orders", noon.Add(time.Duration(i%3)*time.Hour), 1))
+		put(t, store.table(), record(fmt.Sprintf("r%04d", i), "orders", noon.Add(time.Duration(i%3)*time.Hour), 1))
 	}
 	want(t, "records", 3000, run(t, store).Records)
-	want(t, "totals", all(3000), stored(t, store, "orders"))
+	want(t, "totals", all(3000), stored(t, store.table(), "orders"))
 }
 
 func TestNothingWaitingIsNothingToDo(t *testing.T) {
@@ -107,9 +107,9 @@ func TestNothingWaitingIsNothingToDo(t *testing.T) {
 
 func TestALateRecordIsFoldedIntoItsOwnMinute(t *testing.T) {
 	store := newMemory()
-	put(t, store, record("now", "orders", noon, 1))
+	put(t, store.table(), record("now", "orders", noon, 1))
 	run(t, store)
-	put(t, store, record("late", "orders", noon.Add(-time.Hour), 5))
+	put(t, store.table(), record("late", "orders", noon.Add(-time.Hour), 5))
 	run(t, store)
 	deltas, _ := store.UsageBuckets(t.Context(), "orders", usage.Minute, noon.Add(-time.Hour), noon)
 	if len(deltas) != 1 || !deltas[0].Bucket.At.Equal(noon.Add(-time.Hour)) || deltas[0].Add[usage.CountCalls] != 5 {
@@ -120,11 +120,11 @@ func TestALateRecordIsFoldedIntoItsOwnMinute(t *testing.T) {
 func TestAFlushThatComesAgainAfterItsFoldIsDropped(t *testing.T) {
 	store := newMemory()
 	first, second := record("first", "orders", noon, 3), record("second", "orders", noon, 4)
-	put(t, store, first)
+	put(t, store.table(), first)
 	run(t, store)
-	put(t, store, first, second, first)
+	put(t, store.table(), first, second, first)
 	want(t, "report", fold.Report{Records: 1, Calls: 4, Duplicates: 1, Buckets: 4, LagSeconds: 58}, run(t, store))
-	want(t, "totals", all(7), stored(t, store, "orders"))
+	want(t, "totals", all(7), stored(t, store.table(), "orders"))
 	want(t, "waiting", 0, len(store.pending))
 }
 
@@ -133,7 +133,7 @@ func TestARecordThatCannotBeReadKeepsNobodyWaitingAndStays(t *testing.T) {
 	for i := range 200 { // more than a page, before all others, in one shard
 		store.pending[fmt.Sprintf("a%03d", i)] = usage.Pending{ID: fmt.Sprintf("a%03d", i), Shard: usage.Shard("good"), Body: []byte("from the future")}
 	}
-	put(t, store, record("good", "orders", noon, 3))
+	put(t, store.table(), record("good", "orders", noon, 3))
 	report, err := folder(store, log).Handle(t.Context(), fold.Event{})
 	want(t, "report", fold.Report{Records: 1, Calls: 3, Poisoned: 200, Buckets: 4, LagSeconds: 58}, report)
 	if err != nil || len(store.pending) != 200 || !strings.Contains(log.String(), "record=a007") {
@@ -147,7 +147,7 @@ func TestAShardFullOfUnreadableRecordsBlocksNoOtherShard(t *testing.T) {
 		store.pending[fmt.Sprintf("a%04d", i)] = usage.Pending{ID: fmt.Sprintf("a%04d", i), Shard: 0, Body: []byte{9}}
 	}
 	for i := range 100 {
-		put(t, store, record(fmt.Sprintf("r%03d", i), "orders", noon, 1))
+		put(t, store.table(), record(fmt.Sprintf("r%03d", i), "orders", noon, 1))
 	}
 	report, err := folder(store, io.Discard).Handle(t.Context(), fold.Event{})
 	blocked := 0
@@ -164,20 +164,20 @@ func TestAShardFullOfUnreadableRecordsBlocksNoOtherShard(t *testing.T) {
 func TestARecordThatTheStoreRefusesIsSetAsideAndTheOthersAreFolded(t *testing.T) {
 	store := newMemory()
 	for i := range 40 {
-		put(t, store, record(fmt.Sprintf("r%02d", i), "orders", noon, 1))
+		put(t, store.table(), record(fmt.Sprintf("r%02d", i), "orders", noon, 1))
 	}
 	store.refuse["r17"], store.refuse["r31"] = true, true
 	report := run(t, store)
 	if report.Records != 38 || report.Poisoned != 2 || report.Remaining != 0 {
 		t.Errorf("got %+v", report)
 	}
-	want(t, "totals", all(38), stored(t, store, "orders"))
+	want(t, "totals", all(38), stored(t, store.table(), "orders"))
 }
 
 func TestAStoreThatRefusesEverythingIsAnErrorAndNotPoison(t *testing.T) {
 	store := newMemory()
 	for i := range 200 {
-		put(t, store, record(fmt.Sprintf("r%03d", i), "orders", noon, 1))
+		put(t, store.table(), record(fmt.Sprintf("r%03d", i), "orders", noon, 1))
 		store.refuse[fmt.Sprintf("r%03d", i)] = true
 	}
 	report, err := folder(store, io.Discard).Handle(t.Context(), fold.Event{})
@@ -189,7 +189,7 @@ func TestAStoreThatRefusesEverythingIsAnErrorAndNotPoison(t *testing.T) {
 func TestARecordAlwaysInConflictIsLeftToTheNextRun(t *testing.T) {
 	store := newMemory()
 	for i := range 40 {
-		put(t, store, record(fmt.Sprintf("r%02d", i), "orders", noon, 1))
+		put(t, store.table(), record(fmt.Sprintf("r%02d", i), "orders", noon, 1))
 	}
 	store.stuck["r17"] = true
 	report := run(t, store)
@@ -198,16 +198,16 @@ func TestARecordAlwaysInConflictIsLeftToTheNextRun(t *testing.T) {
 	}
 	store.stuck["r17"] = false
 	want(t, "records of the next run", 1, run(t, store).Records)
-	want(t, "totals", all(40), stored(t, store, "orders"))
+	want(t, "totals", all(40), stored(t, store.table(), "orders"))
 }
 
 func TestACompetitorThatFoldsFirstIsNotCountedTwice(t *testing.T) {
 	store := newMemory()
 	for i := range 300 {
-		put(t, store, record(fmt.Sprintf("r%03d", i), "orders", noon, 1))
+		put(t, store.table(), record(fmt.Sprintf("r%03d", i), "orders", noon, 1))
 	}
 	var other fold.Report
-	mine := run(t, faulty{table: store, before: func(op string) error {
+	mine := run(t, faulty{Store: store, before: func(op string) error {
 		if op == "fold" && other.Records == 0 {
 			other = run(t, store)
 		}
@@ -216,7 +216,7 @@ func TestACompetitorThatFoldsFirstIsNotCountedTwice(t *testing.T) {
 	if other.Records != 300 || mine.Records != 0 || mine.Duplicates != 300 || mine.Remaining != 0 {
 		t.Errorf("mine %+v, other %+v", mine, other)
 	}
-	want(t, "totals", all(300), stored(t, store, "orders"))
+	want(t, "totals", all(300), stored(t, store.table(), "orders"))
 }
 
 func TestAPartitionThatFailsKeepsTheOthersGoing(t *testing.T) {
@@ -232,10 +232,10 @@ func TestAPartitionThatFailsKeepsTheOthersGoing(t *testing.T) {
 		t.Run(promise, func(t *testing.T) {
 			store := newMemory()
 			for i := range 100 {
-				put(t, store, record(fmt.Sprintf("r%03d", i), "orders", noon, 1))
+				put(t, store.table(), record(fmt.Sprintf("r%03d", i), "orders", noon, 1))
 			}
 			n := 0
-			report, err := folder(faulty{table: store, before: func(op string) error {
+			report, err := folder(faulty{Store: store, before: func(op string) error {
 				if op == c.op {
 					n++
 					if n == c.fail {
@@ -248,14 +248,14 @@ func TestAPartitionThatFailsKeepsTheOthersGoing(t *testing.T) {
 				t.Errorf("error %v, %+v", err, report)
 			}
 			run(t, store)
-			want(t, "totals after the next run", all(100), stored(t, store, "orders"))
+			want(t, "totals after the next run", all(100), stored(t, store.table(), "orders"))
 		})
 	}
 }
 
 func TestAStoreThatIsAwayEndsTheRunSoon(t *testing.T) {
 	n := 0
-	_, err := folder(faulty{table: newMemory(), before: func(string) error {
+	_, err := folder(faulty{Store: newMemory(), before: func(string) error {
 		n++
 		return problem.New(problem.Unavailable, "away")
 	}}, io.Discard).Handle(t.Context(), fold.Event{})
@@ -268,9 +268,9 @@ func TestARunStopsBeforeItsTimeIsUpAndSaysWhatRemains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory()
 		for i := range 640 {
-			put(t, store, record(fmt.Sprintf("r%03d", i), catalog.APIID(fmt.Sprintf("api-%d", i)), noon, 1))
+			put(t, store.table(), record(fmt.Sprintf("r%03d", i), catalog.APIID(fmt.Sprintf("api-%d", i)), noon, 1))
 		}
-		slow := faulty{table: store, before: func(string) error { time.Sleep(time.Second); return nil }}
+		slow := faulty{Store: store, before: func(string) error { time.Sleep(time.Second); return nil }}
 		ctx, stop := context.WithTimeout(t.Context(), 55*time.Second)
 		defer stop()
 		began := time.Now()

@@ -111,7 +111,7 @@ func (w *world) flushAgain(t *rapid.T) {
 
 // competed is a store on which other runs, themselves competed, happen between any two calls of this one.
 func (w *world) competed(t *rapid.T, depth int) faulty {
-	return faulty{table: w.store, before: func(string) error {
+	return faulty{Store: w.store, before: func(string) error {
 		if depth < 2 && rapid.IntRange(0, 9+20*depth).Draw(t, "competitor") == 0 {
 			w.fold(t, w.competed(t, depth+1))
 		}
@@ -134,7 +134,7 @@ func (w *world) crash(t *rapid.T) {
 		}
 		return nil
 	}
-	store := faulty{table: w.store}
+	store := faulty{Store: w.store}
 	if rapid.Bool().Draw(t, "before the call works") {
 		store.before = dies
 	} else {
@@ -204,13 +204,15 @@ func (w *world) settle() {
 // dies or competes, the totals are those of the log, in every step.
 func TestTheTotalsAreTheLog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, newMemory(), "m")
+		w := newWorld(t, newMemory().table(), "m")
 		t.Repeat(w.steps())
 		w.settle()
 	})
 }
 
-func TestRunsAtTheSameTimeCountEachRecordOnce(t *testing.T) { atTheSameTime(t, newMemory(), "c", 400) }
+func TestRunsAtTheSameTimeCountEachRecordOnce(t *testing.T) {
+	atTheSameTime(t, newMemory().table(), "c", 400)
+}
 
 func atTheSameTime(t *testing.T, store table, salt string, records int) {
 	t.Helper()

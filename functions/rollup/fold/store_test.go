@@ -8,18 +8,24 @@ import (
 	"sync"
 	"time"
 
+	"sluice/functions/rollup/fold"
 	"sluice/shared/catalog"
 	"sluice/shared/problem"
 	"sluice/shared/usage"
 )
 
 // table is what the tests need of a store: the folder's part, the instances' part and the reader's part.
-type table interface {
-	PendingUsage(ctx context.Context, shard, limit int) ([]usage.Pending, error)
-	FoldUsage(ctx context.Context, done []usage.Pending, add []usage.Delta) error
-	Tombstoned(ctx context.Context, id string) (bool, error)
-	DropUsage(ctx context.Context, p usage.Pending) error
+type table struct {
+	fold.Store
+	flushes
+	buckets
+}
+
+type flushes interface {
 	PutUsage(ctx context.Context, p usage.Pending, expires time.Time) error
+}
+
+type buckets interface {
 	UsageBuckets(ctx context.Context, api catalog.APIID, step usage.Step, from, to time.Time) ([]usage.Delta, error)
 }
 
@@ -42,6 +48,8 @@ func newMemory() *memory {
 	return &memory{pending: map[string]usage.Pending{}, done: map[string]bool{}, buckets: map[usage.Bucket]map[string]int64{},
 		refuse: map[string]bool{}, stuck: map[string]bool{}}
 }
+
+func (m *memory) table() table { return table{m, m, m} }
 
 func (m *memory) PutUsage(_ context.Context, p usage.Pending, _ time.Time) error {
 	m.mu.Lock()
@@ -134,7 +142,7 @@ func (m *memory) UsageBuckets(_ context.Context, api catalog.APIID, step usage.S
 
 // faulty is a store whose calls can be preceded by something, and can fail before or after they have worked.
 type faulty struct {
-	table
+	fold.Store
 	before func(op string) error
 	after  func(op string) error
 }
@@ -156,19 +164,19 @@ func during[T any](f faulty, op string, call func() (T, error)) (none T, err err
 }
 
 func (f faulty) PendingUsage(ctx context.Context, shard, limit int) ([]usage.Pending, error) {
-	return during(f, "pending", func() ([]usage.Pending, error) { return f.table.PendingUsage(ctx, shard, limit) })
+	return during(f, "pending", func() ([]usage.Pending, error) { return f.Store.PendingUsage(ctx, shard, limit) })
 }
 
 func (f faulty) FoldUsage(ctx context.Context, done []usage.Pending, add []usage.Delta) error {
-	_, err := during(f, "fold", func() (any, error) { return nil, f.table.FoldUsage(ctx, done, add) })
+	_, err := during(f, "fold", func() (any, error) { return nil, f.Store.FoldUsage(ctx, done, add) })
 	return err
 }
 
 func (f faulty) Tombstoned(ctx context.Context, id string) (bool, error) {
-	return during(f, "tombstoned", func() (bool, error) { return f.table.Tombstoned(ctx, id) })
+	return during(f, "tombstoned", func() (bool, error) { return f.Store.Tombstoned(ctx, id) })
 }
 
 func (f faulty) DropUsage(ctx context.Context, p usage.Pending) error {
-	_, err := during(f, "drop", func() (any, error) { return nil, f.table.DropUsage(ctx, p) })
+	_, err := during(f, "drop", func() (any, error) { return nil, f.Store.DropUsage(ctx, p) })
 	return err
 }
