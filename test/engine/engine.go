@@ -5,6 +5,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -236,4 +237,23 @@ func freePort(t testing.TB) int {
 	}
 	defer l.Close() //nolint:errcheck // nothing was sent
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Contains reports whether the bytes of the text are in the table's files, as the engine keeps them.
+func (d *Disk) Contains(text string) bool {
+	d.t.Helper()
+	files, err := filepath.Glob(d.file + "*")
+	if err != nil || len(files) == 0 {
+		d.t.Fatalf("find the files of the table: %v, %v", files, err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f) // #nosec G304 -- a file of this test
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if bytes.Contains(b, []byte(text)) {
+			return true
+		}
+	}
+	return false
 }
