@@ -45,7 +45,8 @@ func (t *Table) LimitState(ctx context.Context, id string) (limit.State, error) 
 
 // limitWrite spells a step. Everything is joined by hand: this is on the path of each call.
 func limitWrite(id, op string, step limit.Step) (items.Write, error) {
-	if (step.RateAdvance != nil && step.RateSet != nil) || (step.QuotaAdd != nil && step.QuotaReset != nil) || step.Expires.IsZero() {
+	twice := (step.RateAdvance != nil && step.RateSet != nil) || (step.QuotaAdd != nil && step.QuotaReset != nil)
+	if twice || step.Expires.IsZero() {
 		return items.Write{}, fmt.Errorf("a limit step changes each limit at most once and needs a time to expire: %+v", step)
 	}
 	set, condition := "SET op = :op, expires_at = :expires", "(attribute_not_exists(op) OR op <> :op)"

@@ -56,7 +56,7 @@ func WithRandom(r io.Reader) Option { return func(w *items.World) { w.Random = r
 // Open makes the client of a table. It makes no call, so it succeeds while the store is away. An error names a setting
 // that cannot work.
 func Open(cfg settings.Table, options ...Option) (*Table, error) {
-	w := items.World{Now: time.Now, Sleep: pause, Random: rand.Reader, Timeout: 3 * time.Second}
+	w := items.World{Now: time.Now, Sleep: items.Sleep, Random: rand.Reader, Timeout: 3 * time.Second}
 	for _, o := range options {
 		o(&w)
 	}
@@ -77,14 +77,3 @@ func Open(cfg settings.Table, options ...Option) (*Table, error) {
 // EnsureTable creates the table if it is not there, with on-demand capacity and TTL, and waits until it can be used. It is
 // for the local cloud and tests; a deployment's table comes from infra/data.yaml. Two processes may do it at once.
 func (t *Table) EnsureTable(ctx context.Context) error { return t.items.Ensure(ctx) }
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

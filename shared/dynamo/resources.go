@@ -156,18 +156,11 @@ func (r *Resources[T, P]) Delete(ctx context.Context, w catalog.Write, v *T) err
 // begin starts a change. before or after is nil where there is none.
 func (r *Resources[T, P]) begin(w catalog.Write, ref catalog.Ref, before, after P) (change, error) {
 	c := change{circumstances: w, resource: ref}
-	var err error
 	if before != nil {
-		if c.before, err = snapshot(before); err != nil {
-			return c, err
-		}
-		c.touches = union(c.touches, before.Touches())
+		c.before, c.touches = before, union(c.touches, before.Touches())
 	}
 	if after != nil {
-		if c.after, err = snapshot(after); err != nil {
-			return c, err
-		}
-		c.touches = union(c.touches, after.Touches())
+		c.after, c.touches = after, union(c.touches, after.Touches())
 	}
 	if w.Replay != nil {
 		replay, err := remember(w.Replay, w.At)

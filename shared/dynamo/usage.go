@@ -120,7 +120,7 @@ func (t *Table) fold(ctx context.Context, record string, x items.Transaction) er
 			return t.items.Fault(ctx, op, try.Cause)
 		case items.Unknown:
 			lost = true
-		case items.Again:
+		case items.Again, items.Conflicted:
 		}
 		if n == foldAttempts || t.items.Pause(ctx, n) != nil {
 			return t.items.Fault(ctx, op, try.Cause)

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,15 +16,18 @@ import (
 type change struct {
 	circumstances catalog.Write
 	resource      catalog.Ref
-	before, after any // JSON documents, nil where there is none
+	before, after any // of the resource; nil where there is none
 	touches       []catalog.Ref
 	steps         []items.Write
 }
 
 const unknownHead = -1
 
-// changeAttempts is how often a change is tried; other processes' changes may get ahead of it.
-const changeAttempts = 40
+// How often a change is tried: other processes' changes may get ahead of it, and the store may fail.
+const (
+	changeAttempts = 40
+	changeFailures = 6
+)
 
 // commit lands a change: its steps, its audit entry and its feed entry at the head's next number, all or nothing.
 //
@@ -57,7 +59,7 @@ func (t *Table) commit(ctx context.Context, op string, c change) error {
 		if done {
 			return err
 		}
-		if n == changeAttempts || t.items.Pause(ctx, n) != nil {
+		if n == changeAttempts || a.failures == changeFailures || t.items.Pause(ctx, n) != nil {
 			return t.giveUp(ctx, &a, err)
 		}
 	}
@@ -72,6 +74,8 @@ type attemptAt struct {
 	made   bool              // writes is made for seq
 	writes items.Transaction // with the head last
 	lost   bool              // an answer for writes was lost: it may have landed, or may yet
+
+	failures int // tries that the store failed, rather than somebody getting ahead
 }
 
 // advance makes one try. done says that the outcome is known, and err is it; otherwise err is why it is not.
@@ -96,12 +100,12 @@ func (t *Table) advance(ctx context.Context, a *attemptAt) (done bool, err error
 	case items.Refused:
 		return t.refused(ctx, a, try)
 	case items.Broken:
-		t.head = unknownHead
-		return true, t.items.Fault(ctx, a.op, try.Cause)
-	case items.Unknown:
-		a.lost = true
+		return true, t.giveUp(ctx, a, try.Cause)
+	case items.Conflicted:
 		return false, try.Cause
-	default: // items.Again
+	default: // items.Again, items.Unknown
+		a.lost = a.lost || try.Outcome == items.Unknown
+		a.failures++
 		return false, try.Cause
 	}
 }
@@ -149,7 +153,7 @@ func (t *Table) landed(ctx context.Context, a *attemptAt) (bool, error) {
 func (t *Table) giveUp(ctx context.Context, a *attemptAt, cause error) error {
 	t.head = unknownHead
 	if !a.lost || !a.made {
-		return t.items.Fault(ctx, a.op, fmt.Errorf("nothing was changed: %w", cause))
+		return t.items.Fault(ctx, a.op, cause) // nothing was changed
 	}
 	own, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer stop()
@@ -206,15 +210,6 @@ func remember(r *catalog.Replay, at time.Time) (items.Write, error) {
 		return problem.New(problem.InFlight, "a request with this Idempotency-Key has just been carried out: repeat it")
 	}
 	return w, nil
-}
-
-// snapshot freezes a resource for the audit entry.
-func snapshot(v any) (any, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode %T: %w", v, err)
-	}
-	return json.RawMessage(b), nil
 }
 
 // union lists refs once each.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 
 var lost = []guarantee{
 	{"a change whose answer is lost is made once and reported as made", lostAnswer},
+	{"the same, where the store has forgotten its token", forgottenToken},
 	{"a change whose request is lost is made once and reported as made", lostRequest},
 	{"a change that lands late, after its repetition, is made once", lateRequest},
 	{"a change whose answers are all lost is made and reported as made, once the store can be asked", lostForLong},
@@ -39,10 +41,11 @@ var lost = []guarantee{
 type network struct {
 	plan func(operation string, n int) fault
 
-	mu    sync.Mutex
-	calls int
-	late  []*http.Request // requests held back by "delay"
-	after func()          // runs once the store has answered a call whose answer is then lost; may be nil
+	mu      sync.Mutex
+	calls   int
+	late    []*http.Request // requests held back by "delay"
+	amnesia bool            // takes the token off each transaction, so that the store knows no repetition
+	after   func()          // runs once the store has answered a call whose answer is then lost; may be nil
 }
 
 // fault is what happens to a call.
@@ -68,6 +71,11 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	n.calls++
 	what := n.plan(operation, n.calls)
 	n.mu.Unlock()
+	if n.amnesia {
+		if err := forget(req); err != nil {
+			return nil, err
+		}
+	}
 	switch what {
 	case loseRequest:
 		return nil, errLost
@@ -119,6 +127,19 @@ func (n *network) deliver(t *testing.T) {
 	}
 }
 
+var token = regexp.MustCompile(`"ClientRequestToken":"[^"]*",?`)
+
+// forget takes the token off a transaction.
+func forget(req *http.Request) error {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return err
+	}
+	body = token.ReplaceAll(body, nil)
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return nil
+}
+
 // conflicted is the answer to a transaction that met another, with a reason for each of its items.
 func conflicted(req *http.Request) string {
 	body, _ := io.ReadAll(req.Body)
@@ -163,6 +184,18 @@ func lostAnswer(t *testing.T, b bench) {
 	must(t, w.teams.Create(t.Context(), by("team.create"), &catalog.Team{ID: "pay"}), "create")
 	b.once(t)
 	must(t, w.teams.Create(t.Context(), by("team.create"), &catalog.Team{ID: "ops"}), "create the next")
+}
+
+func forgottenToken(t *testing.T, b bench) {
+	w := on(b.open(t, dynamo.WithTransport(&network{plan: transactions(loseAnswer, loseAnswer), amnesia: true})))
+	made := catalog.Team{ID: "pay"}
+	must(t, w.teams.Create(t.Context(), by("team.create"), &made), "create")
+	b.once(t)
+	table := b.open(t, dynamo.WithTransport(&network{plan: transactions(loseAnswer), amnesia: true}))
+	p := usage.Pending{ID: "p1"}
+	must(t, table.PutUsage(t.Context(), p, noon.AddDate(10, 0, 0)), "put")
+	must(t, table.FoldUsage(t.Context(), []usage.Pending{p}, []usage.Delta{calls(1)}), "fold")
+	b.folded(t, 1)
 }
 
 func lostRequest(t *testing.T, b bench) {

@@ -131,6 +131,18 @@ func (t *Table) ensureTTL(ctx context.Context) error {
 	return nil
 }
 
+// Sleep waits, or until ctx is done: then it gives its error.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // lockedReader lets several goroutines share a source of randomness.
 type lockedReader struct {
 	mu sync.Mutex

@@ -108,8 +108,9 @@ func (t *Table) applyOnce(ctx context.Context, w Write) (Item, float64, error) {
 		return nil, consumed(out.ConsumedCapacity), nil
 	case w.Set != "":
 		out, err := t.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{TableName: &t.name, Key: w.Key.attributes(),
-			UpdateExpression: &w.Set, ConditionExpression: w.condition(), ExpressionAttributeValues: w.values(), ExpressionAttributeNames: w.Names,
-			ReturnConsumedCapacity: t.capacity, ReturnValues: types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: oldOnRefusal})
+			UpdateExpression: &w.Set, ConditionExpression: w.condition(), ExpressionAttributeValues: w.values(),
+			ExpressionAttributeNames: w.Names,
+			ReturnConsumedCapacity:   t.capacity, ReturnValues: types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: oldOnRefusal})
 		if err != nil {
 			return nil, refusedUnits(err), err
 		}
@@ -137,11 +138,12 @@ type Outcome int
 
 // The outcomes.
 const (
-	Landed  Outcome = iota
-	Refused         // a condition did not hold: nothing was changed
-	Broken          // the store will never take it: nothing was changed
-	Again           // nothing was changed, and the same may work in a moment
-	Unknown         // it may have landed, or may yet
+	Landed     Outcome = iota
+	Refused            // a condition did not hold: nothing was changed
+	Broken             // the store will never take it: nothing was changed
+	Conflicted         // it met another transaction: nothing was changed, and the same may work in a moment
+	Again              // the store is away or busy: nothing was changed, and the same may work in a moment
+	Unknown            // the store failed or its answer was lost: it may have landed, or may yet
 )
 
 // Try is one try of a transaction.
@@ -167,8 +169,8 @@ func (x Transaction) Check() error {
 	return nil
 }
 
-// TryOnce sends a transaction once. The same one may be sent again after Again and Unknown; it lands at most once as long as
-// the store remembers its token, which is 10 minutes, or the conditions exclude it.
+// TryOnce sends a transaction once. The same one may be sent again after Conflicted, Again and Unknown; it lands at most
+// once as long as the store remembers its token, which is 10 minutes, or its own conditions exclude it.
 func (t *Table) TryOnce(ctx context.Context, op string, x Transaction) Try {
 	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: &x.Token, ReturnConsumedCapacity: t.capacity}
 	for _, w := range x.Writes {
@@ -194,7 +196,7 @@ func (t *Table) TryOnce(ctx context.Context, op string, x Transaction) Try {
 
 // reasons reads why a transaction was cancelled. One condition that does not hold outweighs any number of conflicts.
 func reasons(writes int, why *types.TransactionCanceledException) Try {
-	try := Try{Outcome: Again, Refused: map[int]Item{}, Cause: why}
+	try := Try{Outcome: Conflicted, Refused: map[int]Item{}, Cause: why}
 	if len(why.CancellationReasons) != writes {
 		return Try{Outcome: Broken, Cause: fmt.Errorf("%d reasons for %d writes: %w", len(why.CancellationReasons), writes, why)}
 	}
