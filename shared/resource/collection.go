@@ -32,7 +32,8 @@ type Writer[T any] interface {
 // Record is a resource that the Management API serves.
 type Record[T any] interface {
 	*T
-	catalog.Record
+	Ref() catalog.Ref
+	Stamp() *catalog.Meta
 	Validate() error
 }
 
@@ -259,7 +260,8 @@ func unchanged(m shape.Model, old, merged map[string]any) error {
 }
 
 // Modify reads the item that the call names, changes it, and writes it if it is still as it was read. Without If-Match it
-// tries again on what another change left; with one that names another state the error is problem.PreconditionFailed.
+// tries again on what another change left, and gives up with problem.Conflict; with an If-Match that names another state
+// the error is problem.PreconditionFailed.
 func (c Collection[T, P]) Modify(ctx context.Context, call *Call, action policy.Action, name string, change func(T) (T, error)) (T, error) {
 	var none T
 	for try := 1; ; try++ {
@@ -286,7 +288,7 @@ func (c Collection[T, P]) Modify(ctx context.Context, call *Call, action policy.
 		if err == nil {
 			return after, nil
 		}
-		if !call.again(ctx, err, try) {
+		if err = call.again(ctx, err, try); err != nil {
 			return none, fmt.Errorf("change %s: %w", c.Noun, err)
 		}
 	}
@@ -307,9 +309,15 @@ func (c Collection[T, P]) current(ctx context.Context, call *Call, action policy
 	return v, nil
 }
 
-// again says whether a change that lost a race is to be made anew.
-func (c *Call) again(ctx context.Context, err error, try int) bool {
-	return problem.Is(err, problem.PreconditionFailed) && try < attempts && ctx.Err() == nil && (!c.IfMatch.Sent() || c.IfMatch.any)
+// again gives nil if a change that failed is to be made anew, since it only lost a race.
+func (c *Call) again(ctx context.Context, err error, try int) error {
+	if !problem.Is(err, problem.PreconditionFailed) || ctx.Err() != nil || c.IfMatch.Sent() && !c.IfMatch.any {
+		return err
+	}
+	if try == attempts {
+		return problem.Wrap(err, problem.Conflict, "others keep changing this at the same time; try again")
+	}
+	return nil
 }
 
 func (c Collection[T, P]) delete(ctx context.Context, call *Call) (*Reply, error) {
@@ -327,7 +335,7 @@ func (c Collection[T, P]) delete(ctx context.Context, call *Call) (*Reply, error
 		if err == nil {
 			return &Reply{Status: http.StatusNoContent}, nil
 		}
-		if !call.again(ctx, err, try) {
+		if err = call.again(ctx, err, try); err != nil {
 			return nil, fmt.Errorf("delete %s: %w", c.Noun, err)
 		}
 	}

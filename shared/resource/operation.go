@@ -135,10 +135,7 @@ var (
 )
 
 func prepare(op Operation) *operation {
-	o := &operation{Operation: op, pattern: op.Method + " " + op.Path, query: make(map[string]checkedParam, len(op.Query))}
-	for _, name := range pathNames.FindAllStringSubmatch(op.Path, -1) {
-		o.names = append(o.names, name[1])
-	}
+	o := &operation{Operation: op, pattern: op.Method + " " + op.Path, names: op.PathNames(), query: make(map[string]checkedParam, len(op.Query))}
 	for _, p := range op.Query {
 		o.query[p.Name] = checkedParam{strictjson.NewSchema(p.Schema), p.Schema.Type == huma.TypeInteger}
 	}
@@ -148,16 +145,25 @@ func prepare(op Operation) *operation {
 	return o
 }
 
-// pathPattern is what a path parameter looks like.
-func pathPattern(name string) *regexp.Regexp {
+// PathNames lists the names in the path, in order.
+func (o Operation) PathNames() []string {
+	var names []string
+	for _, name := range pathNames.FindAllStringSubmatch(o.Path, -1) {
+		names = append(names, name[1])
+	}
+	return names
+}
+
+// PathPattern is what the path parameter of a name looks like.
+func PathPattern(name string) *regexp.Regexp {
 	if name == "id" || name == "key" {
 		return uuids
 	}
 	return slugs
 }
 
-// media lists the media types that the operation reads.
-func (b *Body) media() []string {
+// Accepts lists the media types that the operation reads.
+func (b *Body) Accepts() []string {
 	if b.Media == nil {
 		return []string{JSON}
 	}
@@ -172,10 +178,10 @@ func (b *Body) limit() int64 {
 	return MaxBody
 }
 
-// fails lists what can go wrong with the operation, each kind once, in the order of their statuses.
-func (o *operation) fails() []problem.Kind {
+// Failures lists what can go wrong with the operation, in the order of the statuses and with one kind for each.
+func (o Operation) Failures() []problem.Kind {
 	kinds := []problem.Kind{problem.Invalid, problem.Unauthenticated, problem.Forbidden, problem.Unprocessable, problem.Internal, problem.Unavailable}
-	if len(o.names) > 0 {
+	if len(o.PathNames()) > 0 {
 		kinds = append(kinds, problem.NotFound)
 	}
 	if o.Body != nil {
@@ -192,8 +198,8 @@ func (o *operation) fails() []problem.Kind {
 	return slices.CompactFunc(kinds, func(a, b problem.Kind) bool { return a.Status() == b.Status() })
 }
 
-// idempotent reports whether the operation takes an Idempotency-Key.
-func (o *operation) idempotent() bool { return o.Method == http.MethodPost }
+// Idempotent reports whether the operation takes an Idempotency-Key.
+func (o Operation) Idempotent() bool { return o.Method == http.MethodPost }
 
 // Parent is the path of the collection that an item's path belongs to: "/teams" of "/teams/{team}".
 func parent(path string) string { return path[:strings.LastIndexByte(path, '/')] }

@@ -74,7 +74,7 @@ func (c *Call) readPath(r *http.Request) error {
 	var faults []problem.Fault
 	for _, name := range c.op.names {
 		v := r.PathValue(name)
-		if p := pathPattern(name); !p.MatchString(v) {
+		if p := PathPattern(name); !p.MatchString(v) {
 			faults = append(faults, problem.Fault{Pointer: "path:" + name, Detail: "must match " + p.String()})
 		}
 		c.Path[name] = v
@@ -139,7 +139,7 @@ func (c *Call) readConditions(h http.Header) error {
 		}
 	}
 	key, sent := h["Idempotency-Key"]
-	if !sent || !c.op.idempotent() {
+	if !sent || !c.op.Idempotent() {
 		return nil
 	}
 	return c.readReplay(strings.Join(key, ","))
@@ -148,7 +148,7 @@ func (c *Call) readConditions(h http.Header) error {
 // readMedia says whether the operation reads the media type of the body.
 func (c *Call) readMedia(h http.Header) error {
 	c.MediaType = h.Get("Content-Type")
-	accepted := c.op.Body.media()
+	accepted := c.op.Body.Accepts()
 	refusal := problem.New(problem.UnsupportedMediaType, "send Content-Type %s", strings.Join(accepted, " or "))
 	media, params, err := mime.ParseMediaType(c.MediaType)
 	if err != nil || h.Get("Content-Encoding") != "" {

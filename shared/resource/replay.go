@@ -13,14 +13,15 @@ import (
 // ReplayFor is how long a repeated POST is answered from memory.
 const ReplayFor = 24 * time.Hour
 
-const maxKey = 255
+// MaxKey is how long an Idempotency-Key may be.
+const MaxKey = 255
 
 // readReplay prepares the memory of a POST with an Idempotency-Key. The memory is the sender's own: another admin's
 // equal key is another key.
 func (c *Call) readReplay(key string) error {
 	bad := &problem.Error{Kind: problem.Invalid, Detail: "the Idempotency-Key cannot be used",
 		Faults: []problem.Fault{{Pointer: "header:Idempotency-Key", Detail: "must have 1 to 255 visible ASCII characters"}}}
-	if key == "" || len(key) > maxKey {
+	if key == "" || len(key) > MaxKey {
 		return bad
 	}
 	for _, b := range []byte(key) {

@@ -9,7 +9,7 @@ import (
 
 	"sluice/functions/catalog/manage"
 	"sluice/functions/keys/issue"
-	"sluice/shared/resource"
+	"sluice/shared/resource/document"
 )
 
 // Path is where the document is kept, from the root of the repository.
@@ -24,5 +24,5 @@ func Document() ([]byte, error) {
 		Contact: &huma.Contact{Name: "The platform's operators", URL: "https://sluice.example"},
 		License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}}
 	operations := slices.Concat(manage.Operations(manage.Deps{}), issue.Operations(issue.Deps{}))
-	return resource.Document(info, slices.Concat(manage.Tags(), issue.Tags()), operations)
+	return document.Write(info, slices.Concat(manage.Tags(), issue.Tags()), operations)
 }

@@ -27,6 +27,7 @@ type Gateway struct {
 	Actors  Actors
 	Route   func(path string) gatewayevent.Function // nil: there is no such route
 	Now     func() time.Time
+	Garble  func(decision.Call, map[string]any) // spoils the authorizer's context; nil: not at all
 	counter atomic.Int64
 }
 
@@ -91,7 +92,11 @@ func (g *Gateway) event(r *http.Request, body []byte) events.APIGatewayV2HTTPReq
 	if err != nil {
 		text = "garbled"
 	}
-	e.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: map[string]any{decision.ContextKey: text}}
+	context := map[string]any{decision.ContextKey: text}
+	if g.Garble != nil {
+		g.Garble(d.Call, context)
+	}
+	e.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: context}
 	return e
 }
 

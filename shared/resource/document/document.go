@@ -1,4 +1,6 @@
-package resource
+// Package document writes the OpenAPI document of the Management API from the same descriptions that requests are held
+// against. Nothing of it runs in a function: the document is written when the code changes.
+package document
 
 import (
 	"bytes"
@@ -12,11 +14,12 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/problem"
+	"sluice/shared/resource"
 	"sluice/shared/resource/shape"
 )
 
-// Document writes the OpenAPI 3.1 document of the operations: the same descriptions that requests are held against.
-func Document(info huma.Info, tags []*huma.Tag, operations []Operation) ([]byte, error) {
+// Write writes the OpenAPI 3.1 document of the operations.
+func Write(info huma.Info, tags []*huma.Tag, operations []resource.Operation) ([]byte, error) {
 	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	schemas.Map()["Problem"] = problemSchema()
 	doc := &huma.OpenAPI{OpenAPI: "3.1.0", Info: &info, Tags: tags, Servers: []*huma.Server{{URL: "/", Description: "This deployment"}},
@@ -25,7 +28,7 @@ func Document(info huma.Info, tags []*huma.Tag, operations []Operation) ([]byte,
 			SecuritySchemes: map[string]*huma.SecurityScheme{"adminKey": {Type: "http", Scheme: "bearer", BearerFormat: "sla_…",
 				Description: "An admin key."}}}}
 	for _, op := range operations {
-		doc.AddOperation(describe(prepare(op), doc.Components))
+		doc.AddOperation(describe(op, doc.Components))
 	}
 	text, err := json.Marshal(doc)
 	if err != nil {
@@ -40,18 +43,18 @@ func Document(info huma.Info, tags []*huma.Tag, operations []Operation) ([]byte,
 }
 
 // describe writes one operation; the schemas it names go to the components.
-func describe(o *operation, parts *huma.Components) *huma.Operation {
+func describe(o resource.Operation, parts *huma.Components) *huma.Operation {
 	op := &huma.Operation{OperationID: o.ID, Method: o.Method, Path: o.Path, Summary: o.Summary, Description: o.Description,
 		Tags: []string{o.Tag}, Security: []map[string][]string{{"adminKey": {}}}, Parameters: parameters(o),
 		RequestBody: requestBody(o.Body, parts), Responses: map[string]*huma.Response{}}
 	for _, status := range o.Status {
 		op.Responses[strconv.Itoa(status)] = success(o, status, parts)
 	}
-	if o.Conditional == IfNoneMatch {
+	if o.Conditional == resource.IfNoneMatch {
 		op.Responses["304"] = &huma.Response{Description: "Not changed since the state that If-None-Match names.",
 			Headers: refs("ETag", "X-Request-Id")}
 	}
-	for _, kind := range o.fails() {
+	for _, kind := range o.Failures() {
 		name := failureName(kind)
 		if parts.Responses[name] == nil {
 			parts.Responses[name] = failure(kind)
@@ -61,17 +64,17 @@ func describe(o *operation, parts *huma.Components) *huma.Operation {
 	return op
 }
 
-func parameters(o *operation) []*huma.Param {
+func parameters(o resource.Operation) []*huma.Param {
 	var out []*huma.Param
-	for _, name := range o.names {
+	for _, name := range o.PathNames() {
 		example := any("orders")
-		if pathPattern(name) == uuids {
+		if resource.PathPattern(name).String() == shape.UUID {
 			example = exampleID
 		} else if name == "version" {
 			example = "v1"
 		}
 		out = append(out, &huma.Param{Name: name, In: "path", Required: true, Example: example,
-			Schema: shape.Matching("", pathPattern(name).String())})
+			Schema: shape.Matching("", resource.PathPattern(name).String())})
 	}
 	for _, p := range o.Query {
 		schema := *p.Schema
@@ -83,14 +86,14 @@ func parameters(o *operation) []*huma.Param {
 	}
 	tags := shape.Matching("", `^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$`)
 	switch o.Conditional {
-	case IfMatch:
+	case resource.IfMatch:
 		header("If-Match", "Change only this state: its ETag, or `*`.", tags)
-	case IfNoneMatch:
+	case resource.IfNoneMatch:
 		header("If-None-Match", "Answer 304 if this state, named by its ETag, is still the present one.", tags)
-	case Unconditional, Tagged:
+	case resource.Unconditional, resource.Tagged:
 	}
-	if o.idempotent() {
-		most := maxKey
+	if o.Idempotent() {
+		most := resource.MaxKey
 		key := shape.Matching("", `^[!-~]+$`)
 		key.MaxLength = &most
 		header("Idempotency-Key", "Repeating a request with the same key does its work once: for a day the first answer is given "+
@@ -102,12 +105,12 @@ func parameters(o *operation) []*huma.Param {
 // exampleID is the UUID of every example.
 const exampleID = "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60"
 
-func requestBody(b *Body, parts *huma.Components) *huma.RequestBody {
+func requestBody(b *resource.Body, parts *huma.Components) *huma.RequestBody {
 	if b == nil {
 		return nil
 	}
 	out := &huma.RequestBody{Required: !b.Optional, Content: map[string]*huma.MediaType{}}
-	for _, media := range b.media() {
+	for _, media := range b.Accepts() {
 		schema := &huma.Schema{Type: huma.TypeString}
 		if b.Schema != nil {
 			parts.Schemas.Map()[b.Name] = b.Schema
@@ -120,15 +123,15 @@ func requestBody(b *Body, parts *huma.Components) *huma.RequestBody {
 	return out
 }
 
-func success(o *operation, status int, parts *huma.Components) *huma.Response {
+func success(o resource.Operation, status int, parts *huma.Components) *huma.Response {
 	r := &huma.Response{Description: http.StatusText(status), Headers: refs("X-Request-Id")}
-	if o.Conditional != Unconditional && status != http.StatusNoContent {
+	if o.Conditional != resource.Unconditional && status != http.StatusNoContent {
 		r.Headers["ETag"] = refs("ETag")["ETag"]
 	}
 	if status == http.StatusCreated {
 		r.Headers["Location"] = refs("Location")["Location"]
 	}
-	if o.idempotent() {
+	if o.Idempotent() {
 		r.Headers["Idempotency-Replayed"] = refs("Idempotency-Replayed")["Idempotency-Replayed"]
 	}
 	a := o.Answer
@@ -137,7 +140,7 @@ func success(o *operation, status int, parts *huma.Components) *huma.Response {
 	}
 	media := a.Media
 	if media == nil {
-		media = []string{JSON}
+		media = []string{resource.JSON}
 	}
 	schema := a.Schema
 	if a.Name != "" {
