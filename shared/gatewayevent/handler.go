@@ -85,8 +85,9 @@ func admit(e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPRequest, er
 func guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e, ok := RequestFrom(r.Context())
-		if !ok {
-			panic("gatewayevent: a handler was called without its event")
+		if !ok { // only Handler calls the adapter, and it puts the event there
+			w.WriteHeader(http.StatusInternalServerError)
+			return
 		}
 		r.Method = e.RequestContext.HTTP.Method
 		r.Header = make(http.Header, len(e.Headers)+1)

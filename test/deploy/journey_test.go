@@ -103,80 +103,108 @@ paths:
     put: {operationId: putThing, security: [{oauth: ["things:write"]}], responses: {"200": {description: done}}}
 `
 
+// journey is one run through the main journey.
+type journey struct {
+	deployment
+	calls atomic.Int64
+	seen  chan http.Header
+	thing string // the address of the managed operation
+	key   string
+	id    string // of the key
+}
+
 func TestJourney(t *testing.T) {
-	d := running(t)
-	var calls atomic.Int64
-	seen := make(chan http.Header, 100)
+	j := &journey{deployment: running(t), seen: make(chan http.Header, 100)}
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		calls.Add(1)
-		seen <- r.Header.Clone()
+		j.calls.Add(1)
+		j.seen <- r.Header.Clone()
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"path":%q}`, r.URL.Path)
+		_, _ = fmt.Fprintf(w, `{"path":%q}`, r.URL.Path) // the caller has gone: nobody to tell
 	}))
 	defer upstream.Close()
+	j.set(t, upstream.URL)
+	j.publish(t)
+	j.refuse(t)
+	j.limit(t)
+	j.revoke(t)
+	j.report(t)
+}
 
-	d.admin(t, 201, "POST", "/teams", `{"id":"journey-team","name":"Journey","contacts":[{"kind":"email","value":"team@example.com"}]}`)
-	d.admin(t, 201, "POST", "/apis", `{"id":"journey","name":"Journey","team":"journey-team","kind":"rest","audience":"public","sensitivity":"open"}`)
-	d.admin(t, 201, "POST", "/apis/journey/versions", fmt.Sprintf(`{"version":"v1","upstream":{"url":%q}}`, upstream.URL))
-	d.admin(t, 422, "PUT", "/apis/journey/versions/v1/contract", "openapi: 3.1.0\npaths: {bad: {}}\n")
-	d.admin(t, 200, "PUT", "/apis/journey/versions/v1/contract", contract)
-	d.admin(t, 201, "POST", "/plans", `{"id":"journey-plan","name":"Journey","approval":"automatic","rate":{"requests":5,"seconds":60,"burst":5}}`)
-	d.admin(t, 201, "POST", "/consumers", `{"id":"journey-consumer","name":"Journey","kind":"public"}`)
-	d.admin(t, 201, "POST", "/apps", `{"id":"journey-app","name":"Journey","consumer":"journey-consumer"}`)
-	d.admin(t, 201, "POST", "/subscriptions", `{"app":"journey-app","api":"journey","plan":"journey-plan"}`)
-	issued := d.admin(t, 201, "POST", "/apps/journey-app/keys", `{}`)
-	key, _ := issued.body["key"].(string)
+// set makes an API as a draft, and somebody who may use it.
+func (j *journey) set(t *testing.T, upstream string) {
+	j.admin(t, 201, "POST", "/teams", `{"id":"journey-team","name":"Journey","contacts":[{"kind":"email","value":"team@example.com"}]}`)
+	j.admin(t, 201, "POST", "/apis", `{"id":"journey","name":"Journey","team":"journey-team","kind":"rest","audience":"public","sensitivity":"open"}`)
+	j.admin(t, 201, "POST", "/apis/journey/versions", fmt.Sprintf(`{"version":"v1","upstream":{"url":%q}}`, upstream))
+	j.admin(t, 422, "PUT", "/apis/journey/versions/v1/contract", "openapi: 3.1.0\npaths: {bad: {}}\n")
+	j.admin(t, 201, "PUT", "/apis/journey/versions/v1/contract", contract)
+	j.admin(t, 201, "POST", "/plans", `{"id":"journey-plan","name":"Journey","approval":"automatic","rate":{"requests":5,"seconds":60,"burst":5}}`)
+	j.admin(t, 201, "POST", "/consumers", `{"id":"journey-consumer","name":"Journey","kind":"public"}`)
+	j.admin(t, 201, "POST", "/apps", `{"id":"journey-app","name":"Journey","consumer":"journey-consumer"}`)
+	j.admin(t, 201, "POST", "/subscriptions", `{"app":"journey-app","api":"journey","plan":"journey-plan"}`)
+	issued := j.admin(t, 201, "POST", "/apps/journey-app/keys", `{}`)
+	j.key, _ = issued.body["key"].(string)
+	j.id, _ = issued.body["id"].(string)
+	j.thing = j.gateway + "/journey/v1/things/42"
+}
 
-	thing := d.gateway + "/journey/v1/things/42"
-	if a := send(t, "GET", thing, "", "x-api-key", key); a.status != 404 || a.body["code"] != "no_such_api" {
+func (j *journey) publish(t *testing.T) {
+	if a := send(t, "GET", j.thing, "", "x-api-key", j.key); a.status != 404 || a.body["code"] != "no_such_api" {
 		t.Errorf("a draft answers %d %v", a.status, a.body)
 	}
-	d.admin(t, 201, "POST", "/apis/journey/versions/v1/transitions", `{"to":"published"}`)
-	eventually(t, 10*time.Second, "the first call", func() bool { return send(t, "GET", thing, "", "x-api-key", key).status == 200 })
-	if got := <-seen; got.Get("X-Api-Key") != "" || got.Get("X-Sluice-App") != "journey-app" || got.Get("Traceparent") == "" {
+	j.admin(t, 200, "POST", "/apis/journey/versions/v1/transitions", `{"to":"published"}`)
+	eventually(t, 10*time.Second, "the first call", func() bool { return send(t, "GET", j.thing, "", "x-api-key", j.key).status == 200 })
+	if got := <-j.seen; got.Get("X-Api-Key") != "" || got.Get("X-Sluice-App") != "journey-app" || got.Get("Traceparent") == "" {
 		t.Errorf("the upstream saw %v", got)
 	}
+}
 
-	// Without a credential the authorizer is still asked: the template leaves it no identity source.
+// refuse: without a credential the authorizer is still asked, since the template leaves it no identity source.
+func (j *journey) refuse(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, url, key, code string
 		status                 int
 	}{
-		"no credential":       {"GET", thing, "", "credential_missing", 401},
-		"a junk credential":   {"GET", thing, "slk_junk", "credential_invalid", 401},
-		"no such API":         {"GET", d.gateway + "/nothing/v1/x", key, "no_such_api", 404},
-		"no such operation":   {"GET", d.gateway + "/journey/v1/nothing", key, "no_such_operation", 404},
-		"method not allowed":  {"DELETE", thing, key, "method_not_allowed", 405},
-		"a scope not granted": {"PUT", thing, key, "scope_missing", 403},
+		"no credential":       {"GET", j.thing, "", "credential_missing", 401},
+		"a junk credential":   {"GET", j.thing, "slk_junk", "credential_invalid", 401},
+		"no such API":         {"GET", j.gateway + "/nothing/v1/x", j.key, "no_such_api", 404},
+		"no such operation":   {"GET", j.gateway + "/journey/v1/nothing", j.key, "no_such_operation", 404},
+		"method not allowed":  {"DELETE", j.thing, j.key, "method_not_allowed", 405},
+		"a scope not granted": {"PUT", j.thing, j.key, "scope_missing", 403},
 	} {
 		a := send(t, c.method, c.url, "", "x-api-key", c.key)
 		if a.status != c.status || a.body["code"] != c.code || !strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
 			t.Errorf("%s: %d %s %v", name, a.status, a.header.Get("Content-Type"), a.body)
 		}
 	}
+	if a := send(t, "GET", j.management+"/admin/v1/teams", "", "Authorization", "Bearer sla_0000000000000000000000000000000"); a.status != 401 {
+		t.Errorf("an unknown admin key gets %d %v", a.status, a.body)
+	}
+}
 
+func (j *journey) limit(t *testing.T) {
 	limited := answer{}
 	for range 8 {
-		if limited = send(t, "GET", thing, "", "x-api-key", key); limited.status == 429 {
+		if limited = send(t, "GET", j.thing, "", "x-api-key", j.key); limited.status == 429 {
 			break
 		}
 	}
 	if limited.status != 429 || limited.body["code"] != "rate_limited" || limited.header.Get("Retry-After") == "" {
 		t.Errorf("beyond the rate: %d %v %v", limited.status, limited.header, limited.body)
 	}
-	if n := calls.Load(); n != 5 {
-		t.Errorf("%d calls reached the upstream, want exactly the 5 of the burst", n)
+	if n := j.calls.Load(); n < 5 || n > 6 { // one refills every 12 s, and a deployment is slow
+		t.Errorf("%d calls reached the upstream, want the burst of 5", n)
 	}
+}
 
-	d.admin(t, 204, "DELETE", "/apps/journey-app/keys/"+issued.body["id"].(string), "")
-	eventually(t, 10*time.Second, "the revocation", func() bool { return send(t, "GET", thing, "", "x-api-key", key).status == 401 })
+func (j *journey) revoke(t *testing.T) {
+	j.admin(t, 204, "DELETE", "/apps/journey-app/keys/"+j.id, "")
+	eventually(t, 10*time.Second, "the revocation", func() bool { return send(t, "GET", j.thing, "", "x-api-key", j.key).status == 401 })
+}
 
-	// The schedule of the template runs the rollup each minute.
+// report: the schedule of the template runs the rollup each minute.
+func (j *journey) report(t *testing.T) {
 	eventually(t, 3*time.Minute, "the usage report", func() bool {
-		points, _ := d.admin(t, 200, "GET", "/usage?api=journey&step=day", "").body["points"].([]any)
-		return len(points) == 1 && points[0].(map[string]any)["calls"] == float64(5)
+		points, _ := j.admin(t, 200, "GET", "/usage?api=journey&step=day", "").body["points"].([]any)
+		return len(points) == 1 && points[0].(map[string]any)["calls"] == float64(j.calls.Load())
 	})
-	if a := send(t, "GET", d.management+"/admin/v1/teams", "", "Authorization", "Bearer sla_0000000000000000000000000000000"); a.status != 401 {
-		t.Errorf("an unknown admin key gets %d %v", a.status, a.body)
-	}
 }
