@@ -118,7 +118,10 @@ func requestBody(b *resource.Body, parts *huma.Components) *huma.RequestBody {
 		} else if strings.HasSuffix(media, "json") {
 			schema = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 		}
-		out.Content[media] = &huma.MediaType{Schema: schema, Example: b.Example}
+		out.Content[media] = &huma.MediaType{Schema: schema}
+		if schema.Type != huma.TypeString {
+			out.Content[media].Example = b.Example
+		}
 	}
 	return out
 }
