@@ -39,7 +39,9 @@ type router struct {
 	taken  map[string]*served        // by method and what calls they cover
 	ids    map[string]*tree.Path     // operation id: where it is
 	nodes  map[*tree.Node]*tree.Path // operations that calls can be matched to
-	routes []contract.Operation
+	// what an operation without security of its own needs
+	inherited [][]string
+	routes    []contract.Operation
 }
 
 // served is an operation with the place it was found at.
@@ -51,7 +53,7 @@ type served struct {
 // routes lists what calls can be matched to.
 func (d *document) routes() []contract.Operation {
 	r := &router{document: d, shapes: map[string]*path{}, taken: map[string]*served{}, ids: map[string]*tree.Path{},
-		nodes: map[*tree.Node]*tree.Path{}}
+		nodes: map[*tree.Node]*tree.Path{}, inherited: alternatives(d.Root.Get("security"))}
 	paths := d.Deref(d.Root.Get("paths"))
 	at := tree.At("/paths")
 	if paths.Is(tree.Object) {

@@ -112,28 +112,32 @@ func declares(scheme *tree.Node, scope string) bool {
 	})
 }
 
-// scopes gives the alternatives of an operation: its own list, or the document's. Whatever a requirement lists counts as
-// a scope, also the roles that OpenAPI 3.1 allows on other schemes: denying a call is safer than passing it.
-func (d *document) scopes(operation *tree.Node) [][]string {
-	security := operation.Get("security")
-	if security == nil {
-		security = d.Root.Get("security")
+// scopes gives the alternatives of an operation: its own list, or the document's, which is judged once.
+func (r *router) scopes(operation *tree.Node) [][]string {
+	if security := operation.Get("security"); security != nil {
+		return alternatives(security)
 	}
+	return r.inherited
+}
+
+// alternatives gives those of a security list. Whatever a requirement lists counts as a scope, also the roles that
+// OpenAPI 3.1 allows on other schemes: denying a call is safer than passing it.
+func alternatives(security *tree.Node) [][]string {
 	if !security.Is(tree.Array) || len(security.Items) > maxAlternatives {
 		return nil
 	}
-	var alternatives [][]string
+	var all [][]string
 	for _, requirement := range security.Items {
 		if requirement.Kind != tree.Object {
 			continue
 		}
-		all := []string{}
+		needs := []string{}
 		for _, scopes := range requirement.Items {
 			for _, scope := range scopes.Items[:min(len(scopes.Items), maxScopes)] {
-				all = append(all, scope.Str())
+				needs = append(needs, scope.Str())
 			}
 		}
-		alternatives = append(alternatives, all)
+		all = append(all, needs)
 	}
-	return contract.Alternatives(alternatives)
+	return contract.Alternatives(all)
 }

@@ -231,6 +231,7 @@ func (r *jsonReader) num(at *Path) *Node {
 	}
 	n := r.node(Number)
 	if n.Text = r.text[start:r.pos]; !number(n.Text) {
+		r.pos = start
 		return r.fail(at, "a number is too large or too small to be represented")
 	}
 	return n

@@ -82,6 +82,7 @@ func TestJSON(t *testing.T) {
 		"NaN is refused":                                {text: `[NaN]`, at: "/0"},
 		"an empty exponent is refused":                  {text: `[1e]`, at: "/0"},
 		"a number beyond all bounds is refused":         {text: `[1e999999999]`, at: "/0", says: "represented"},
+		"such a number at the end is not cut":           {text: `1e999`, at: "", says: "represented"},
 		"a number below all bounds is refused":          {text: `[1e-999999999]`, at: "/0", says: "represented"},
 		"a number of a thousand digits is refused":      {text: "[" + strings.Repeat("9", 1000) + "]", at: "/0", says: "represented"},
 		"text that is not UTF-8 is refused":             {text: "\"\xff\"", at: "", says: "UTF-8"},
