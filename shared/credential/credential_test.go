@@ -77,6 +77,22 @@ func TestTheFormIsFixed(t *testing.T) {
 	}
 }
 
+// TestBytesThatWouldMakeSomeCharactersLikelierAreLeftOut feeds all 256 bytes: each character must come out of exactly four.
+func TestBytesThatWouldMakeSomeCharactersLikelierAreLeftOut(t *testing.T) {
+	counts := map[byte]int{}
+	for b := range 256 {
+		s, err := credential.Mint(repeating(b), credential.KeyPrefix)
+		if err == nil {
+			counts[s.Reveal()[4]]++
+		}
+	}
+	for _, c := range []byte(base62) {
+		if counts[c] != 4 {
+			t.Errorf("%q comes out of %d bytes, want 4", c, counts[c])
+		}
+	}
+}
+
 // TestEveryCharacterIsAsLikely counts characters; 32,000 of them lie within 6 standard deviations.
 func TestEveryCharacterIsAsLikely(t *testing.T) {
 	counts := map[rune]int{}

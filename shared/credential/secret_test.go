@@ -48,10 +48,13 @@ func TestASecretPrintsNowhere(t *testing.T) {
 			}
 		}
 	}
+	if kind := slog.AnyValue(secret).Resolve().Kind(); kind != slog.KindString {
+		t.Errorf("a handler gets a %s, want a text", kind)
+	}
 	for how, out := range map[string]string{"%v": fmt.Sprintf("%v", secret), "%s": fmt.Sprintf("%s", secret), "%+v": fmt.Sprintf("%+v", secret),
 		"%#v": fmt.Sprintf("%#v", secret), "%q": fmt.Sprintf("%q", secret), "String": secret.String(), "a template": rendered(t, secret),
-		"a log":  strings.Split(logged(func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) }, secret), "x=")[1],
-		"a JSON": strings.Trim(encoded(json.Marshal(secret)), `"`)} {
+		"a log":                  strings.Split(logged(func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) }, secret), "x=")[1],
+		"a handler of one's own": slog.AnyValue(secret).Resolve().String(), "a JSON": strings.Trim(encoded(json.Marshal(secret)), `"`)} {
 		if out != "[redacted]" {
 			t.Errorf("a secret prints through %s as %q, want [redacted]", how, out)
 		}

@@ -146,9 +146,9 @@ func TestAccessAllowsOnlyWhatIsRightInEveryField(t *testing.T) {
 		first(doc)
 		checkDocument(t, e, doc)
 	}
-	step := 29 // one pair in 29, others for each first, so that together they meet every pair of places
+	step := 29 * stride // one pair in 29, others for each first, so that together they meet every pair of places
 	if testing.Short() {
-		step = 401
+		step = 401 * stride
 	}
 	for i, first := range all {
 		for j := i % step; j < len(all); j += step {
@@ -175,6 +175,19 @@ func checkDocument(t *testing.T, e *policy.Engine, doc map[string]any) {
 	got, err := e.Decide(t.Context(), input)
 	if got.Allow != want || want && err != nil || err == nil && got.Allow != (len(got.Reasons) == 0) {
 		t.Fatalf("%s\ngot %+v, %v; want allow %t", text, got, err, want)
+	}
+}
+
+// TestScopesMustBeObjectsEvenWhereListsWouldAgree damages two places at once so that they fit each other again.
+func TestScopesMustBeObjectsEvenWhereListsWouldAgree(t *testing.T) {
+	e := access(t)
+	for _, alternatives := range []any{[]any{[]any{"read"}}, []any{[]any{}}, map[string]any{"0": map[string]any{}}} {
+		for _, held := range []any{[]any{"read"}, []any{}, map[string]any{}} {
+			doc := document(t, goodJSON)
+			doc["operation"].(map[string]any)["scopes"] = alternatives
+			doc["caller"].(map[string]any)["scopes"] = held
+			checkDocument(t, e, doc)
+		}
 	}
 }
 

@@ -8,7 +8,12 @@
 // Rule indexing is off. An index passes over a rule whose startswith or == could not hold, without calling it: a refusal that
 // would have failed on a garbled value then does not fire, strict errors or not, and the call is allowed. It would save 1 µs.
 //
-// README.md has what was measured.
+// Measured, as the least of 400 runs since the two-core machine was busy with other work: policies/access 29 µs and 218
+// allocations for an allow, of which 3.5 µs build the input and 4 µs are the evaluator's own; 60 µs and 416 for a denial,
+// which also looks for every reason; policies/admin 27 µs; New 1.4 ms. What was tried for an allow, on the same day: a body of
+// helper rules, about 3.5 µs each, 52 µs; the same conditions as comparisons of references in one body 34 to 39 µs, surplus
+// members unnoticed; one pattern for the whole input 29 µs, surplus members refused. Partial evaluation took a sixth off the
+// helper rules, multiplied their bodies (48 for four alternatives) and would have to be paid at each cold start.
 package policy
 
 import (

@@ -194,6 +194,22 @@ func TestTheDefaultLimitHoldsInRealTime(t *testing.T) {
 	}
 }
 
+func TestAPanicInsideIsAnErrorOfThisCallOnly(t *testing.T) {
+	calls := 0
+	e := access(t, policy.WithClock(func() time.Time {
+		if calls++; calls == 1 {
+			panic("broken")
+		}
+		return time.Unix(0, 0)
+	}))
+	if got, err := e.Decide(t.Context(), good()); err == nil || got.Allow {
+		t.Errorf("got %+v, %v; want an error", got, err)
+	}
+	if got, err := e.Decide(t.Context(), good()); err != nil || !got.Allow {
+		t.Errorf("got %+v, %v; want an allow", got, err)
+	}
+}
+
 func TestNoInputIsNoAllow(t *testing.T) {
 	e := access(t)
 	if got, err := e.Decide(t.Context(), nil); err == nil || got.Allow {

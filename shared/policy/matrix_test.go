@@ -117,8 +117,11 @@ func TestAccessDecidesAsTheModelOnEveryCombination(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("credential %d with %v", i, aspects), func(t *testing.T) {
 				t.Parallel()
-				allowed, decided := 0, 0
+				allowed, decided, met := 0, 0, 0
 				walk(aspects, []func(*policy.AccessInput){credential}, func(changes []func(*policy.AccessInput)) {
+					if met++; met%stride != 0 {
+						return
+					}
 					in := good()
 					for _, change := range changes {
 						change(in)
