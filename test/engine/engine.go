@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -37,9 +38,9 @@ func Table(t testing.TB, options ...dynamo.Option) (*dynamo.Table, settings.Tabl
 	return Open(t, cfg, options...), cfg
 }
 
-// Local is Dynoxide for DynamoDB Local. It needs Java and the jars in the folder that SLUICE_DYNAMODB_LOCAL names, by
-// default .sluice/dynamodb-local (scripts/tools/dynamodb-local.sh fetches them). Without them the test is skipped, or
-// failed if SLUICE_REQUIRE_DYNAMODB_LOCAL is 1.
+// Local is Dynoxide for DynamoDB Local. It needs Java and the jars in the folder that SLUICE_DYNAMODB_LOCAL names, as
+// scripts/tools/dynamodb-local.sh arranges. Without them the test is skipped, or failed if SLUICE_REQUIRE_DYNAMODB_LOCAL
+// is 1.
 func Local(t testing.TB) settings.Table {
 	t.Helper()
 	return table(t, local.use(t))
@@ -107,7 +108,8 @@ func (d *Disk) Restart() {
 }
 
 func (d *Disk) start() (err error) {
-	d.child, err = start("listening on", d.port, d.bin, "serve", "--host", "127.0.0.1", "--port", strconv.Itoa(d.port), "--db-path", d.file)
+	d.child, err = start("listening on", d.port, d.bin,
+		"serve", "--host", "127.0.0.1", "--port", strconv.Itoa(d.port), "--db-path", d.file)
 	return err
 }
 
@@ -167,16 +169,13 @@ func launchDynoxide(t testing.TB) (*process, error) {
 // launchLocal starts DynamoDB Local. It listens on all interfaces, and there is no option against that: its port is random,
 // it holds nothing but test data, and scripts/tools/dynamodb-local.sh runs the suite in a network of its own where it can.
 func launchLocal(t testing.TB) (*process, error) {
-	dir, asked := os.LookupEnv("SLUICE_DYNAMODB_LOCAL")
-	if !asked {
-		dir = filepath.Join(root(), ".sluice", "dynamodb-local")
-	}
+	dir := os.Getenv("SLUICE_DYNAMODB_LOCAL")
 	jars, err := filepath.Glob(filepath.Join(dir, "DynamoDBLocal-*.jar"))
 	java, javaErr := exec.LookPath("java")
 	if err != nil || javaErr != nil || len(jars) == 0 {
-		why := "DynamoDB Local needs java and its jars in " + dir + ": run scripts/tools/dynamodb-local.sh"
+		why := "DynamoDB Local needs java, and SLUICE_DYNAMODB_LOCAL to name the folder of its jars: run `make store`"
 		if os.Getenv("SLUICE_REQUIRE_DYNAMODB_LOCAL") == "1" {
-			return nil, fmt.Errorf("%s", why)
+			return nil, errors.New(why)
 		}
 		t.Skip(why)
 	}

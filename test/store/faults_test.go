@@ -62,6 +62,8 @@ const (
 	conflict
 )
 
+const namespace = "com.amazonaws.dynamodb.v20120810#"
+
 var errLost = errors.New("connection reset by peer")
 
 // RoundTrip makes a call, or does what the plan says.
@@ -104,9 +106,9 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 		<-req.Context().Done()
 		return nil, req.Context().Err()
 	case throttle:
-		return answer(req, http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}`), nil
+		return answer(req, http.StatusBadRequest, `{"__type":"`+namespace+`ThrottlingException","message":"slow down"}`), nil
 	case breakDown:
-		return answer(req, http.StatusInternalServerError, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"oh"}`), nil
+		return answer(req, http.StatusInternalServerError, `{"__type":"`+namespace+`InternalServerError","message":"oh"}`), nil
 	case conflict:
 		return answer(req, http.StatusBadRequest, conflicted(req)), nil
 	case fine:
@@ -144,7 +146,7 @@ func forget(req *http.Request) error {
 func conflicted(req *http.Request) string {
 	body, _ := io.ReadAll(req.Body)
 	reasons := slices.Repeat([]string{`{"Code":"None"}`}, bytes.Count(body, []byte(`"TableName"`))-1)
-	return `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","message":"cancelled","CancellationReasons":[` +
+	return `{"__type":"` + namespace + `TransactionCanceledException","message":"cancelled","CancellationReasons":[` +
 		strings.Join(append(reasons, `{"Code":"TransactionConflict"}`), ",") + `]}`
 }
 
@@ -291,9 +293,10 @@ func notOurs(t *testing.T, b bench) {
 
 func unavailable(t *testing.T, b bench) {
 	for name, what := range map[string]fault{"away": loseRequest, "slow": hang, "throttled": throttle, "broken": breakDown} {
-		w := on(b.open(t, dynamo.WithTimeout(time.Millisecond), dynamo.WithTransport(&network{plan: func(string, int) fault { return what }})))
+		net := &network{plan: func(string, int) fault { return what }}
+		w := on(b.open(t, dynamo.WithTimeout(time.Millisecond), dynamo.WithTransport(net)))
 		ctx := t.Context()
-		_, errs := 0, map[string]error{}
+		errs := map[string]error{}
 		_, errs["credential"] = w.table.Credential(ctx, "h")
 		_, errs["grant"] = w.table.Grant(ctx, "shop", "orders")
 		_, errs["get"] = w.teams.Get(ctx, team("pay"))

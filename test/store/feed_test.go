@@ -45,7 +45,9 @@ func feedEntries(t *testing.T, b bench) {
 		}
 		touched = append(touched, e.Touches...)
 	}
-	for _, ref := range []catalog.Ref{team("pay"), catalog.VersionRef("orders", "v1"), catalog.GrantRef("shop", "orders"), catalog.CredentialRef("hash-1")} {
+	for _, ref := range []catalog.Ref{
+		team("pay"), catalog.VersionRef("orders", "v1"), catalog.GrantRef("shop", "orders"), catalog.CredentialRef("hash-1"),
+	} {
 		if !slices.Contains(touched, ref) {
 			t.Errorf("%s is not touched", ref)
 		}
@@ -160,7 +162,8 @@ func feedLong(t *testing.T, b bench) {
 		var puts []any
 		for n := start; n < start+25; n++ {
 			i := rawKey("feed", fmt.Sprintf("e#%020d", n))
-			i["doc"] = map[string]any{"S": fmt.Sprintf(`{"seq":%d,"at":"2026-11-23T12:00:00Z","touches":[{"kind":"team","id":"%05000d"}]}`, n, n)}
+			doc := fmt.Sprintf(`{"seq":%d,"at":"2026-11-23T12:00:00Z","touches":[{"kind":"team","id":"%05000d"}]}`, n, n)
+			i["doc"] = map[string]any{"S": doc}
 			puts = append(puts, map[string]any{"PutRequest": map[string]any{"Item": i}})
 		}
 		b.batch(t, puts)

@@ -30,7 +30,9 @@ func pages(t *testing.T, b bench) {
 	for n := range total {
 		must(t, w.teams.Create(t.Context(), by("team.create"), newTeam(total-1-n)), "create")
 	}
-	for limit, counts := range map[int][]int{0: {total}, 1: slices.Repeat([]int{1}, total), 10: {10, 10, 3}, 23: {23}, 22: {22, 1}, 100: {23}} {
+	for limit, counts := range map[int][]int{
+		0: {total}, 1: slices.Repeat([]int{1}, total), 10: {10, 10, 3}, 23: {23}, 22: {22, 1}, 100: {23},
+	} {
 		ids, got := walk(t, w, limit)
 		if diff := cmp.Diff(counts, got); diff != "" {
 			t.Errorf("limit %d: %s", limit, diff)
@@ -133,7 +135,9 @@ func badPages(t *testing.T, b bench) {
 		_, err := w.teams.List(t.Context(), catalog.Query{Limit: limit})
 		want(t, problem.Invalid, err, fmt.Sprint("limit ", limit))
 	}
-	for _, cursor := range []string{"x", "====", "AAAA", "AAAAAAAA", page.Next[1:], page.Next + "A", strings.Repeat("A", 5000), "\x00"} {
+	for _, cursor := range []string{
+		"x", "====", "AAAA", "AAAAAAAA", page.Next[1:], page.Next + "A", strings.Repeat("A", 5000), "\x00",
+	} {
 		_, err := w.teams.List(t.Context(), catalog.Query{Cursor: cursor})
 		want(t, problem.Invalid, err, "cursor "+cursor)
 	}
@@ -167,7 +171,8 @@ func history(t *testing.T, b bench) {
 		}
 		got = append(got, brief{e.Action, name(t, e.Before), name(t, e.After)})
 	}
-	if diff := cmp.Diff([]brief{{"team.delete", "Second", ""}, {"team.update", "First", "Second"}, {"team.create", "", "First"}}, got); diff != "" {
+	expected := []brief{{"team.delete", "Second", ""}, {"team.update", "First", "Second"}, {"team.create", "", "First"}}
+	if diff := cmp.Diff(expected, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -209,13 +214,14 @@ func historyOfOne(t *testing.T, b bench) {
 }
 
 func historyIsExact(t *testing.T, b bench) {
-	const doc = `{"id":"e1","at":"2026-11-23T12:00:00Z","actor":{"id":"a","role":"auditor"},"action":"x","resource":{"kind":"plan","id":"p"},` +
-		`"before":null,"after":{"requests":9007199254740993},"request_id":"r"}`
+	const doc = `{"id":"e1","at":"2026-11-23T12:00:00Z","actor":{"id":"a","role":"auditor"},"action":"x",` +
+		`"resource":{"kind":"plan","id":"p"},"before":null,"after":{"requests":9007199254740993},"request_id":"r"}`
 	i := rawKey("audit", fmt.Sprintf("%020d", 1))
 	i["doc"] = map[string]any{"S": doc}
 	b.raw(t, "PutItem", map[string]any{"Item": i})
 	page, err := b.open(t).Audit(t.Context(), dynamo.AuditQuery{})
-	if err != nil || len(page.Items) != 1 || page.Items[0].Before != nil || string(page.Items[0].After.(json.RawMessage)) != `{"requests":9007199254740993}` {
+	if err != nil || len(page.Items) != 1 || page.Items[0].Before != nil ||
+		string(page.Items[0].After.(json.RawMessage)) != `{"requests":9007199254740993}` {
 		t.Errorf("%+v, %v", page, err)
 	}
 }
@@ -227,7 +233,8 @@ var replays = []guarantee{
 }
 
 func replay(id string) *catalog.Replay {
-	return &catalog.Replay{ID: id, Fingerprint: "f", Status: 201, Location: "/x", ETag: `"1"`, Body: []byte(`{"id":"pay"}`), Expires: noon.AddDate(0, 0, 1)}
+	return &catalog.Replay{ID: id, Fingerprint: "f", Status: 201, Location: "/x", ETag: `"1"`, Body: []byte(`{"id":"pay"}`),
+		Expires: noon.AddDate(0, 0, 1)}
 }
 
 func with(r *catalog.Replay) catalog.Write {

@@ -3,10 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -97,42 +94,6 @@ func shareName(t *testing.T, b bench) {
 	}
 }
 
-func createRace(t *testing.T, b bench) {
-	const contenders = 16
-	errs := make([]error, contenders)
-	var all sync.WaitGroup
-	tables := []world{on(b.open(t)), on(b.open(t)), on(b.open(t)), on(b.open(t))}
-	for n := range contenders {
-		all.Go(func() {
-			errs[n] = tables[n%4].teams.Create(t.Context(), by("team.create"), &catalog.Team{ID: "pay", Name: fmt.Sprint(n)})
-		})
-	}
-	all.Wait()
-	winner := exactlyOne(t, errs, problem.Conflict)
-	got, err := tables[0].teams.Get(t.Context(), team("pay"))
-	if err != nil || got.Name != fmt.Sprint(winner) || tables[0].head(t) != 1 {
-		t.Errorf("the winner is %d, stored is %+v, %v; head %d", winner, got, err, tables[0].head(t))
-	}
-}
-
-// exactlyOne fails unless one error is nil and all others are of the kind; it gives the one.
-func exactlyOne(t *testing.T, errs []error, kind problem.Kind) (winner int) {
-	t.Helper()
-	winners := 0
-	for n, err := range errs {
-		switch {
-		case err == nil:
-			winners, winner = winners+1, n
-		case !problem.Is(err, kind):
-			t.Errorf("contender %d: %v", n, err)
-		}
-	}
-	if winners != 1 {
-		t.Fatalf("%d winners", winners)
-	}
-	return winner
-}
-
 func replaceStale(t *testing.T, b bench) {
 	w := on(b.open(t))
 	first := catalog.Team{ID: "pay", Name: "First"}
@@ -150,29 +111,6 @@ func replaceStale(t *testing.T, b bench) {
 	}
 }
 
-func replaceRace(t *testing.T, b bench) {
-	w := on(b.open(t))
-	first := catalog.Team{ID: "pay", Name: "First"}
-	must(t, w.teams.Create(t.Context(), by("team.create"), &first), "create")
-	const contenders = 64
-	errs := make([]error, contenders)
-	var all sync.WaitGroup
-	tables := []world{w, on(b.open(t)), on(b.open(t)), on(b.open(t))}
-	for n := range contenders {
-		all.Go(func() {
-			mine := first
-			mine.Name = fmt.Sprint(n)
-			errs[n] = tables[n%4].teams.Replace(t.Context(), by("team.update"), first, &mine)
-		})
-	}
-	all.Wait()
-	winner := exactlyOne(t, errs, problem.PreconditionFailed)
-	got, err := w.teams.Get(t.Context(), team("pay"))
-	if err != nil || got.Name != fmt.Sprint(winner) || got.Rev != 2 {
-		t.Errorf("the winner is %d, stored is %+v, %v", winner, got, err)
-	}
-}
-
 func replaceMoves(t *testing.T, b bench) {
 	w := on(b.open(t))
 	w.fill(t)
@@ -185,8 +123,9 @@ func replaceMoves(t *testing.T, b bench) {
 	for parent, children := range map[string]int{"pay": 0, "ops": 1} {
 		ref := team(parent)
 		page, err := w.apis.List(t.Context(), catalog.Query{Parent: &ref})
-		if err != nil || len(page.Items) != children || number(b.stored(t, "team#"+parent, "self"), "children") != fmt.Sprint(children) {
-			t.Errorf("below %s: %+v, %v; %v", parent, page.Items, err, b.stored(t, "team#"+parent, "self"))
+		counted := number(b.stored(t, "team#"+parent, "self"), "children")
+		if err != nil || len(page.Items) != children || counted != fmt.Sprint(children) {
+			t.Errorf("below %s: %+v, %v; %s counted", parent, page.Items, err, counted)
 		}
 	}
 	lost := moved
@@ -298,59 +237,6 @@ func deleteTraces(t *testing.T, b bench) {
 	}
 }
 
-func orphanRace(t *testing.T, b bench) {
-	one, other := on(b.open(t)), on(b.open(t))
-	for n := range 8 {
-		parent := newTeam(n)
-		must(t, one.teams.Create(t.Context(), by("team.create"), parent), "create")
-		var all sync.WaitGroup
-		var deleted, created error
-		all.Go(func() { deleted = one.teams.Delete(t.Context(), by("team.delete"), parent) })
-		all.Go(func() {
-			created = other.apis.Create(t.Context(), by("api.create"), &catalog.API{ID: catalog.APIID(parent.ID), Team: parent.ID})
-		})
-		all.Wait()
-		_, parentErr := one.teams.Get(t.Context(), team(string(parent.ID)))
-		_, childErr := one.table.API(t.Context(), catalog.APIID(parent.ID))
-		switch {
-		case deleted == nil && problem.Is(created, problem.Unprocessable):
-			want(t, problem.NotFound, parentErr, "the deleted parent")
-			want(t, problem.NotFound, childErr, "the refused child")
-		case created == nil && problem.Is(deleted, problem.Conflict):
-			must(t, parentErr, "the kept parent")
-			must(t, childErr, "the created child")
-		default:
-			t.Fatalf("delete: %v, create: %v", deleted, created)
-		}
-	}
-}
-
-func countRace(t *testing.T, b bench) {
-	w := on(b.open(t))
-	must(t, w.teams.Create(t.Context(), by("team.create"), &catalog.Team{ID: "pay"}), "create")
-	tables := []world{w, on(b.open(t)), on(b.open(t))}
-	var kept atomic.Int64
-	var all sync.WaitGroup
-	for n, w := range tables {
-		all.Go(func() {
-			for i := range 6 {
-				api := &catalog.API{ID: catalog.APIID(fmt.Sprintf("api-%d-%d", n, i)), Team: "pay"}
-				if err := w.apis.Create(t.Context(), by("api.create"), api); err != nil {
-					t.Error(err)
-				} else if i%2 == 0 {
-					kept.Add(1)
-				} else if err := w.apis.Delete(t.Context(), by("api.delete"), api); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	if got := number(b.stored(t, "team#pay", "self"), "children"); got != fmt.Sprint(kept.Load()) || got != "9" {
-		t.Errorf("%s children are counted, %d are there", got, kept.Load())
-	}
-}
-
 func notThere(t *testing.T, b bench) {
 	w := on(b.open(t))
 	w.fill(t)
@@ -366,7 +252,9 @@ func notThere(t *testing.T, b bench) {
 		_, strangerErr := w.table.Grant(ctx, catalog.AppID(id), "orders")
 		_, credentialErr := w.table.Credential(ctx, id)
 		_, chunkErr := w.table.RevisionChunk(ctx, "orders", "v1", "r", id)
-		for n, err := range []error{teamErr, apiErr, versionErr, appErr, consumerErr, planErr, grantErr, strangerErr, credentialErr, chunkErr} {
+		for n, err := range []error{
+			teamErr, apiErr, versionErr, appErr, consumerErr, planErr, grantErr, strangerErr, credentialErr, chunkErr,
+		} {
 			want(t, problem.NotFound, err, fmt.Sprintf("read %d of %.20q", n, id))
 		}
 		ref := team(id)
@@ -380,7 +268,8 @@ func notThere(t *testing.T, b bench) {
 func tooMuch(t *testing.T, b bench) {
 	w := on(b.open(t))
 	big := catalog.Team{ID: "pay", Name: strings.Repeat("x", 250<<10)}
-	want(t, problem.TooLarge, w.teams.Create(t.Context(), by("team.create"), &catalog.Team{ID: "pay", Name: strings.Repeat("x", 500<<10)}), "create")
+	huge := catalog.Team{ID: "pay", Name: strings.Repeat("x", 500<<10)}
+	want(t, problem.TooLarge, w.teams.Create(t.Context(), by("team.create"), &huge), "create")
 	must(t, w.teams.Create(t.Context(), by("team.create"), &big), "create a big one")
 	bigger := big
 	bigger.Name += "x" // the history entry would hold both
@@ -397,123 +286,4 @@ func tooMuch(t *testing.T, b bench) {
 func noTime(t *testing.T, b bench) {
 	w := on(b.open(t))
 	plain(t, w.teams.Create(t.Context(), catalog.Write{Action: "team.create"}, &catalog.Team{ID: "pay"}), "create")
-}
-
-var credentials = []guarantee{
-	{"a key's hash leads to its credential as long as the key is there", keyLife},
-	{"an admin key's hash leads to who it is", adminKeyLife},
-	{"a hash leads to one key only", sameHash},
-	{"a replaced secret leads to the key, the old one nowhere", rotate},
-	{"no hash is in the history or the feed", secretsStaySecret},
-	{"a grant is found by app and API, whatever its state", grants},
-}
-
-func keyLife(t *testing.T, b bench) {
-	w := on(b.open(t))
-	w.fill(t)
-	ctx := t.Context()
-	got, err := w.table.Credential(ctx, "hash-1")
-	if err != nil || got.Key != "k1" || got.App != "shop" || got.Revoked != nil || got.Admin != nil {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	key, err := w.keys.Get(ctx, catalog.KeyRef("shop", "k1"))
-	must(t, err, "get")
-	if !slices.Contains(key.Touches(), catalog.CredentialRef("hash-1")) {
-		t.Errorf("a key that was read touches %v", key.Touches())
-	}
-	revoked := key
-	revoked.Revoked, revoked.Hash = &noon, "" // a caller that decoded a request has no hash
-	must(t, w.keys.Replace(ctx, by("key.revoke"), key, &revoked), "revoke")
-	if revoked.Hash != "hash-1" {
-		t.Errorf("the hash became %q", revoked.Hash)
-	}
-	if got, err := w.table.Credential(ctx, "hash-1"); err != nil || got.Revoked == nil || !got.Revoked.Equal(noon) {
-		t.Errorf("after its revocation: %+v, %v", got, err)
-	}
-	page, err := w.keys.List(ctx, catalog.Query{Parent: &catalog.Ref{Kind: catalog.KindApp, ID: "shop"}})
-	if err != nil || len(page.Items) != 1 || page.Items[0].Hash != "hash-1" {
-		t.Errorf("listed %+v, %v", page.Items, err)
-	}
-	must(t, w.keys.Delete(ctx, by("key.delete"), &page.Items[0]), "delete")
-	_, err = w.table.Credential(ctx, "hash-1")
-	want(t, problem.NotFound, err, "the credential of a deleted key")
-}
-
-func adminKeyLife(t *testing.T, b bench) {
-	w := on(b.open(t))
-	w.fill(t)
-	key := catalog.AdminKey{ID: "a1", Name: "Ann", Role: catalog.RoleTeamMember, Team: "pay", Hash: "hash-a"}
-	must(t, w.adminKeys.Create(t.Context(), by("admin-key.issue"), &key), "create")
-	got, err := w.table.Credential(t.Context(), "hash-a")
-	ann := catalog.Actor{ID: "a1", Name: "Ann", Role: catalog.RoleTeamMember, Team: "pay"}
-	if err != nil || got.Admin == nil || *got.Admin != ann {
-		t.Errorf("%+v, %v", got, err)
-	}
-	read, err := w.adminKeys.Get(t.Context(), key.Ref())
-	if diff := cmp.Diff(key, read); err != nil || diff != "" {
-		t.Errorf("%v\n%s", err, diff)
-	}
-}
-
-func sameHash(t *testing.T, b bench) {
-	w := on(b.open(t))
-	w.fill(t)
-	err := w.keys.Create(t.Context(), by("key.issue"), &catalog.Key{ID: "k2", App: "shop", Hash: "hash-1"})
-	want(t, problem.Conflict, err, "a second key with the hash")
-	_, err = w.keys.Get(t.Context(), catalog.KeyRef("shop", "k2"))
-	want(t, problem.NotFound, err, "the refused key")
-}
-
-func rotate(t *testing.T, b bench) {
-	w := on(b.open(t))
-	w.fill(t)
-	key, err := w.keys.Get(t.Context(), catalog.KeyRef("shop", "k1"))
-	must(t, err, "get")
-	fresh := key
-	fresh.Hash = "hash-2"
-	must(t, w.keys.Replace(t.Context(), by("key.replace"), key, &fresh), "replace")
-	_, err = w.table.Credential(t.Context(), "hash-1")
-	want(t, problem.NotFound, err, "the old hash")
-	if got, err := w.table.Credential(t.Context(), "hash-2"); err != nil || got.Key != "k1" {
-		t.Errorf("the new hash: %+v, %v", got, err)
-	}
-	entries, err := w.table.Since(t.Context(), w.head(t)-1)
-	must(t, err, "since")
-	for _, hash := range []string{"hash-1", "hash-2"} {
-		if !slices.Contains(entries[0].Touches, catalog.CredentialRef(hash)) {
-			t.Errorf("the feed does not touch %s: %v", hash, entries[0].Touches)
-		}
-	}
-}
-
-func secretsStaySecret(t *testing.T, b bench) {
-	w := on(b.open(t))
-	w.fill(t)
-	key, err := w.keys.Get(t.Context(), catalog.KeyRef("shop", "k1"))
-	must(t, err, "get")
-	must(t, w.keys.Delete(t.Context(), by("key.delete"), &key), "delete")
-	for _, i := range b.raw(t, "Scan", map[string]any{})["Items"].([]any) {
-		pk := i.(map[string]any)["pk"].(map[string]any)["S"].(string)
-		if strings.HasPrefix(pk, "audit") && strings.Contains(fmt.Sprint(i), "hash-1") {
-			t.Errorf("the history holds the hash: %v", i)
-		}
-	}
-}
-
-func grants(t *testing.T, b bench) {
-	w := on(b.open(t))
-	w.fill(t)
-	sub, err := w.table.Grant(t.Context(), "shop", "orders")
-	if err != nil || sub.ID != "s1" || sub.State != catalog.Active || sub.Rev != 1 {
-		t.Fatalf("%+v, %v", sub, err)
-	}
-	ended := sub
-	ended.State = catalog.Ended
-	must(t, w.subscriptions.Replace(t.Context(), by("subscription.end"), sub, &ended), "end")
-	if got, err := w.table.Grant(t.Context(), "shop", "orders"); err != nil || got.State != catalog.Ended {
-		t.Errorf("after its end: %+v, %v", got, err)
-	}
-	must(t, w.subscriptions.Delete(t.Context(), by("subscription.delete"), &ended), "delete")
-	_, err = w.table.Grant(t.Context(), "shop", "orders")
-	want(t, problem.NotFound, err, "after its deletion")
 }

@@ -1,0 +1,147 @@
+package store_test
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sluice/shared/dynamo"
+	"sluice/shared/limit"
+)
+
+var limits = []guarantee{
+	{"each condition of a step holds or the state stays as it is and is told", stepConditions},
+	{"a step that asks for two changes of one limit, or has no time, is refused", badSteps},
+	{"a state that was never set is zero, and one past its time is told as it is", limitState},
+	{"concurrent steps of several instances are all counted, and none beyond the most", stepRace},
+}
+
+func stepConditions(t *testing.T, b bench) {
+	type change func(*limit.Step)
+	advance := func(by, min, max int64) change {
+		return func(s *limit.Step) { s.RateAdvance = &limit.RateAdvance{By: by, Min: min, Max: max} }
+	}
+	set := func(to, below int64) change {
+		return func(s *limit.Step) { s.RateSet = &limit.RateSet{To: to, Below: below} }
+	}
+	add := func(p string, units, most int64) change {
+		return func(s *limit.Step) { s.QuotaAdd = &limit.QuotaAdd{Period: p, Units: units, Most: most} }
+	}
+	reset := func(p string, units int64) change {
+		return func(s *limit.Step) { s.QuotaReset = &limit.QuotaReset{Period: p, Units: units} }
+	}
+	both, made := []change{set(5, 0), reset("2026-11", 3)}, limit.State{TAT: 5, Period: "2026-11", Used: 3}
+	used := func(n int64) limit.State { return limit.State{Period: "2026-11", Used: n} }
+	december := limit.State{Period: "2026-12", Used: 1}
+	const huge = math.MaxInt64 - 1
+	for name, c := range map[string]struct {
+		from []change // steps that make the state
+		step []change
+		then limit.State
+		ok   bool
+	}{
+		"nothing asked, nothing there":        {nil, nil, limit.State{}, true},
+		"advance where nothing is":            {nil, []change{advance(1, 0, 10)}, limit.State{}, false},
+		"add where nothing is":                {nil, []change{add("2026-11", 1, 10)}, limit.State{}, false},
+		"set where nothing is":                {nil, []change{set(5, 0)}, limit.State{TAT: 5}, true},
+		"reset where nothing is":              {nil, []change{reset("2026-11", 3)}, used(3), true},
+		"both where nothing is":               {nil, both, made, true},
+		"advance at the lower bound":          {[]change{set(5, 0)}, []change{advance(2, 5, 9)}, limit.State{TAT: 7}, true},
+		"advance at the upper bound":          {[]change{set(5, 0)}, []change{advance(2, 1, 5)}, limit.State{TAT: 7}, true},
+		"advance below the lower bound":       {[]change{set(5, 0)}, []change{advance(2, 6, 9)}, limit.State{TAT: 5}, false},
+		"advance above the upper bound":       {[]change{set(5, 0)}, []change{advance(2, 1, 4)}, limit.State{TAT: 5}, false},
+		"set above":                           {[]change{set(5, 0)}, []change{set(9, 6)}, limit.State{TAT: 9}, true},
+		"set at the bound":                    {[]change{set(5, 0)}, []change{set(9, 5)}, limit.State{TAT: 5}, false},
+		"add at the most":                     {[]change{reset("2026-11", 3)}, []change{add("2026-11", 2, 3)}, used(5), true},
+		"add beyond the most":                 {[]change{reset("2026-11", 3)}, []change{add("2026-11", 2, 2)}, used(3), false},
+		"add in another period":               {[]change{reset("2026-11", 3)}, []change{add("2026-12", 2, 9)}, used(3), false},
+		"reset to a later period":             {[]change{reset("2026-11", 3)}, []change{reset("2026-12", 1)}, december, true},
+		"reset to the same period":            {[]change{reset("2026-11", 3)}, []change{reset("2026-11", 1)}, used(3), false},
+		"reset to an earlier period":          {[]change{reset("2026-11", 3)}, []change{reset("2026-10", 1)}, used(3), false},
+		"rate refused leaves the quota alone": {both, []change{advance(1, 6, 9), add("2026-11", 1, 9)}, made, false},
+		"quota refused leaves the rate alone": {both, []change{advance(1, 1, 9), add("2026-11", 1, 2)}, made, false},
+		"both at once":                        {both, []change{advance(1, 1, 9), add("2026-11", 4, 9)}, limit.State{TAT: 6, Period: "2026-11", Used: 7}, true},
+		"numbers that no float holds":         {[]change{set(huge-1, 0)}, []change{advance(1, huge-1, huge)}, limit.State{TAT: huge}, true},
+		"units are given back":                {[]change{reset("2026-11", 3)}, []change{add("2026-11", -2, 9)}, used(1), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := b.open(t)
+			step := func(changes []change) (limit.State, bool) {
+				s := limit.Step{Expires: noon}
+				for _, c := range changes {
+					c(&s)
+				}
+				after, applied, err := table.ApplyLimit(t.Context(), name, s)
+				must(t, err, "step")
+				return after, applied
+			}
+			if _, made := step(c.from); !made {
+				t.Fatal("the state could not be made")
+			}
+			after, applied := step(c.step)
+			if diff := cmp.Diff(c.then, after); diff != "" || applied != c.ok {
+				t.Errorf("applied %v, want %v\n%s", applied, c.ok, diff)
+			}
+			if stored, err := table.LimitState(t.Context(), name); err != nil || stored != after {
+				t.Errorf("stored is %+v, %v; told was %+v", stored, err, after)
+			}
+		})
+	}
+}
+
+func badSteps(t *testing.T, b bench) {
+	table := b.open(t)
+	for _, s := range []limit.Step{
+		{},
+		{Expires: noon, RateAdvance: &limit.RateAdvance{}, RateSet: &limit.RateSet{}},
+		{Expires: noon, QuotaAdd: &limit.QuotaAdd{}, QuotaReset: &limit.QuotaReset{}},
+	} {
+		_, _, err := table.ApplyLimit(t.Context(), "s1", s)
+		plain(t, err, fmt.Sprintf("%+v", s))
+	}
+}
+
+func limitState(t *testing.T, b bench) {
+	table := b.open(t, dynamo.WithClock(func() time.Time { return noon.AddDate(1, 0, 0) }))
+	if got, err := table.LimitState(t.Context(), "s1"); got != (limit.State{}) || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	_, _, err := table.ApplyLimit(t.Context(), "s1", limit.Step{Expires: noon, RateSet: &limit.RateSet{To: 5}})
+	must(t, err, "step")
+	if got, err := table.LimitState(t.Context(), "s1"); got.TAT != 5 || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func stepRace(t *testing.T, b bench) {
+	const most, each, instances = 40, 15, 4
+	table := b.open(t)
+	_, _, err := table.ApplyLimit(t.Context(), "s1", limit.Step{Expires: noon, QuotaReset: &limit.QuotaReset{Period: "2026-11"}})
+	must(t, err, "reset")
+	var admitted atomic.Int64
+	var all sync.WaitGroup
+	for range instances {
+		table := b.open(t)
+		all.Go(func() {
+			for range each {
+				_, applied, err := table.ApplyLimit(t.Context(), "s1",
+					limit.Step{Expires: noon, QuotaAdd: &limit.QuotaAdd{Period: "2026-11", Units: 1, Most: most - 1}})
+				if err != nil {
+					t.Error(err)
+				}
+				if applied {
+					admitted.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got, err := table.LimitState(t.Context(), "s1"); err != nil || got.Used != most || admitted.Load() != most {
+		t.Errorf("stored %+v, %v; admitted %d", got, err, admitted.Load())
+	}
+}
