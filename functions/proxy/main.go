@@ -30,6 +30,7 @@ func start() error {
 		return err
 	}
 	log := telemetry.New(os.Stdout, s.LogLevel)
+	slog.SetDefault(log) // what net/http has to say is redacted too
 	table, err := dynamo.Open(s.Table)
 	if err != nil {
 		return fmt.Errorf("open table: %w", err)
