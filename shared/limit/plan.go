@@ -51,28 +51,28 @@ func (v Verdict) Refusal() (Standing, bool) {
 // terms is the limits of a decision, checked: one rate and one quota at most, since that is what a State can keep.
 type terms struct {
 	limits  []decision.Limit
-	rate    *bucket
-	quota   *allowance
-	rateAt  int // their places in limits
+	rate    bucket
+	quota   allowance
+	rateAt  int // their places in limits, -1 if there is none
 	quotaAt int
 }
 
 func termsOf(limits []decision.Limit) (terms, error) {
-	t := terms{limits: limits}
+	t := terms{limits: limits, rateAt: -1, quotaAt: -1}
 	for i, l := range limits {
 		switch {
-		case l.Kind == decision.RateLimit && t.rate == nil:
+		case l.Kind == decision.RateLimit && t.rateAt < 0:
 			b, err := bucketOf(l)
 			if err != nil {
 				return terms{}, err
 			}
-			t.rate, t.rateAt = &b, i
-		case l.Kind == decision.QuotaLimit && t.quota == nil:
+			t.rate, t.rateAt = b, i
+		case l.Kind == decision.QuotaLimit && t.quotaAt < 0:
 			a, err := allowanceOf(l)
 			if err != nil {
 				return terms{}, err
 			}
-			t.quota, t.quotaAt = &a, i
+			t.quota, t.quotaAt = a, i
 		default:
 			return terms{}, fmt.Errorf("the limit %q of kind %q is unknown or one too many", l.Name, l.Kind)
 		}
@@ -97,14 +97,14 @@ func Plan(limits []decision.Limit, guess State, now time.Time, n int) (Step, Ver
 
 func (t *terms) plan(guess State, now time.Time, n int) (Step, Verdict) {
 	at, fit := now.UnixNano(), int64(n)
-	foreign := t.rate != nil && t.rate.foreign(guess.TAT, at)
-	if t.rate != nil {
+	foreign := t.rateAt >= 0 && t.rate.foreign(guess.TAT, at)
+	if t.rateAt >= 0 {
 		fit = min(fit, t.rate.holds(guess.TAT, at))
 	}
 	var period string
 	var used int64
 	var fresh bool
-	if t.quota != nil {
+	if t.quotaAt >= 0 {
 		period, used, fresh = t.quota.spent(guess, now)
 		fit = max(0, min(fit, t.quota.most-used))
 	}
@@ -112,16 +112,16 @@ func (t *terms) plan(guess State, now time.Time, n int) (Step, Verdict) {
 	after := State{TAT: guess.TAT, Period: period, Used: used + fit}
 	switch {
 	case fit > 0:
-		if t.rate != nil {
+		if t.rateAt >= 0 {
 			t.rate.take(&step, guess.TAT, at, fit)
 			after.TAT = max(guess.TAT, at) + fit*t.rate.interval
 		}
-		if t.quota != nil && fresh {
+		if t.quotaAt >= 0 && fresh {
 			step.QuotaReset = &QuotaReset{Period: period, Units: fit}
-		} else if t.quota != nil {
+		} else if t.quotaAt >= 0 {
 			step.QuotaAdd = &QuotaAdd{Period: period, Units: fit, Most: t.quota.most - fit}
 		}
-	case n > 0 && foreign && (t.quota == nil || used < t.quota.most):
+	case n > 0 && foreign && (t.quotaAt < 0 || used < t.quota.most):
 		t.rate.adopt(&step, guess.TAT, at)
 	}
 	if !step.Empty() {
@@ -137,7 +137,7 @@ func (t *terms) verdict(s State, now time.Time, n, admitted int64) Verdict {
 		return v
 	}
 	v.Limits = make([]Standing, len(t.limits))
-	if t.rate != nil {
+	if t.rateAt >= 0 {
 		at := now.UnixNano()
 		v.Limits[t.rateAt] = Standing{Limit: t.limits[t.rateAt], Remaining: t.rate.holds(s.TAT, at),
 			Reset: t.rate.refilled(s.TAT, at), Wait: t.rate.wait(s.TAT, at)}
@@ -145,7 +145,7 @@ func (t *terms) verdict(s State, now time.Time, n, admitted int64) Verdict {
 			v.Limits[t.rateAt].Reset, v.Limits[t.rateAt].Wait = time.Duration(t.rate.depth), time.Duration(t.rate.interval)
 		}
 	}
-	if t.quota != nil {
+	if t.quotaAt >= 0 {
 		left := max(0, t.quota.most-s.Used)
 		q := Standing{Limit: t.limits[t.quotaAt], Remaining: left, Reset: max(0, t.quota.end(s.Period, now).Sub(now))}
 		if left == 0 {
@@ -172,7 +172,7 @@ func (t *terms) earlier(v Verdict, n int64) Verdict {
 		if n > 0 {
 			s.Wait = 0
 		}
-		if t.rate != nil && i == t.rateAt {
+		if i == t.rateAt {
 			s.Reset = max(0, s.Reset-time.Duration(n*t.rate.interval))
 		}
 	}
@@ -183,7 +183,7 @@ func (t *terms) earlier(v Verdict, n int64) Verdict {
 // quota which an earlier plan had and a later one may have again.
 func (t *terms) expires(guess, after State, now time.Time) time.Time {
 	last := now
-	if t.rate != nil {
+	if t.rateAt >= 0 {
 		last = now.Add(time.Duration(t.rate.depth))
 	}
 	if guess.TAT > last.UnixNano() {

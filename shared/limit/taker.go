@@ -241,7 +241,7 @@ func (t *Taker) write(ctx context.Context, id string, a *account, terms *terms, 
 
 // verdictAfter tells how the limits stand at the State that the store holds: others may have taken units too since the guess.
 func (t *terms) verdictAfter(planned Verdict, s State, now time.Time, n int) Verdict {
-	if t.quota == nil {
+	if t.quotaAt < 0 {
 		s.Period, s.Used = "", 0
 	}
 	v := t.verdict(s, now, int64(n), int64(planned.Admitted))

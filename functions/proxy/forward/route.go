@@ -43,6 +43,11 @@ func (p *Proxy) route(_ context.Context, c *call) error {
 func (p *Proxy) fields(c *call) http.Header {
 	e := c.event
 	h := make(http.Header, len(e.Headers)+12)
+	room := make([]string, 0, len(e.Headers)+12) // of which each field gets its part: one allocation for all
+	set := func(key, value string) {
+		room = append(room, value)
+		h[key] = room[len(room)-1 : len(room) : len(room)]
+	}
 	var listed string // what the Connection field declares to be about this connection only
 	for name, value := range e.Headers {
 		if strings.EqualFold(name, "connection") {
@@ -54,28 +59,33 @@ func (p *Proxy) fields(c *call) http.Header {
 		if !passes(name) || len(e.Cookies) > 0 && name == "cookie" || listed != "" && lists(listed, name) {
 			continue
 		}
-		key := keyOf(name)
-		h[key] = append(h[key], value)
+		if key := keyOf(name); h[key] == nil {
+			set(key, value)
+		} else {
+			h[key] = append(h[key], value)
+		}
 	}
 	if len(e.Cookies) > 0 {
-		h["Cookie"] = []string{strings.Join(e.Cookies, "; ")}
+		set("Cookie", strings.Join(e.Cookies, "; "))
 	}
-	if _, sent := h["User-Agent"]; !sent {
-		h["User-Agent"] = []string{""} // else net/http names itself
+	if h["User-Agent"] == nil {
+		set("User-Agent", "") // else net/http names itself
 	}
-	p.trace(h)
+	if parent := p.trace(h); parent != "" {
+		set("Traceparent", parent)
+	}
 	h["Via"] = append(h["Via"], via)
-	h["X-Request-Id"] = []string{c.id}
-	h["X-Forwarded-For"] = []string{printable(e.RequestContext.HTTP.SourceIP)}
+	set("X-Request-Id", printable(c.id))
+	set("X-Forwarded-For", printable(e.RequestContext.HTTP.SourceIP))
 	if e.RequestContext.DomainName != "" {
-		h["X-Forwarded-Host"] = []string{printable(e.RequestContext.DomainName)}
+		set("X-Forwarded-Host", printable(e.RequestContext.DomainName))
 	}
 	if proto := e.Headers["x-forwarded-proto"]; proto == "http" || proto == "https" {
-		h["X-Forwarded-Proto"] = []string{proto}
+		set("X-Forwarded-Proto", proto)
 	}
-	h["X-Sluice-Consumer"] = []string{printable(string(c.decision.Caller.Consumer))}
-	h["X-Sluice-App"] = []string{printable(string(c.decision.Caller.App))}
-	h["X-Sluice-Scopes"] = []string{printable(strings.Join(c.decision.Caller.Scopes, " "))}
+	set("X-Sluice-Consumer", printable(string(c.decision.Caller.Consumer)))
+	set("X-Sluice-App", printable(string(c.decision.Caller.App)))
+	set("X-Sluice-Scopes", printable(strings.Join(c.decision.Caller.Scopes, " ")))
 	return h
 }
 

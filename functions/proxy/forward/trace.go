@@ -9,13 +9,14 @@ import (
 
 // trace continues the caller's trace or starts one (W3C Trace Context): the upstream's parent is this call. The caller's
 // flags are kept. A trace that starts here is marked as sampled, since tracing usually follows the parent's mark and an
-// upstream would else trace nothing that comes through us.
-func (p *Proxy) trace(h http.Header) {
+// upstream would else trace nothing that comes through us. It gives the traceparent, "" if none can be had, and leaves in the
+// header only what of the caller's goes with it.
+func (p *Proxy) trace(h http.Header) string {
 	var id [24]byte // trace id and parent id
 	if _, err := io.ReadFull(p.random, id[:]); err != nil {
-		h.Del("Traceparent")
-		h.Del("Tracestate")
-		return
+		delete(h, "Traceparent")
+		delete(h, "Tracestate")
+		return ""
 	}
 	var out [55]byte
 	copy(out[:], "00-00000000000000000000000000000000-0000000000000000-01")
@@ -25,9 +26,9 @@ func (p *Proxy) trace(h http.Header) {
 		copy(out[53:], sent[0][53:55])
 	} else {
 		hex.Encode(out[3:35], id[:16])
-		h.Del("Tracestate")
+		delete(h, "Tracestate")
 	}
-	h["Traceparent"] = []string{string(out[:])}
+	return string(out[:])
 }
 
 // validTraceparent reports whether the parts that version 00 knows are there. Later versions may append more.
