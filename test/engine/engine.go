@@ -235,7 +235,11 @@ func freePort(t testing.TB) int {
 		t.Fatalf("find a free port: %v", err)
 	}
 	defer l.Close() //nolint:errcheck // nothing was sent
-	return l.Addr().(*net.TCPAddr).Port
+	address, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("find a free port: %v is no TCP address", l.Addr())
+	}
+	return address.Port
 }
 
 // Contains reports whether the bytes of the text are in the table's files, as the engine keeps them.

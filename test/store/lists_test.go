@@ -184,8 +184,14 @@ func name(t *testing.T, doc any) string {
 		return ""
 	}
 	var named struct{ Name string }
-	must(t, json.Unmarshal(doc.(json.RawMessage), &named), "decode")
+	must(t, json.Unmarshal(raw(doc), &named), "decode")
 	return named.Name
+}
+
+// raw is a document of the history as it was stored.
+func raw(doc any) json.RawMessage {
+	b, _ := doc.(json.RawMessage)
+	return b
 }
 
 func historyOfOne(t *testing.T, b bench) {
@@ -221,7 +227,7 @@ func historyIsExact(t *testing.T, b bench) {
 	b.raw(t, "PutItem", map[string]any{"Item": i})
 	page, err := b.open(t).Audit(t.Context(), dynamo.AuditQuery{})
 	if err != nil || len(page.Items) != 1 || page.Items[0].Before != nil ||
-		string(page.Items[0].After.(json.RawMessage)) != `{"requests":9007199254740993}` {
+		string(raw(page.Items[0].After)) != `{"requests":9007199254740993}` {
 		t.Errorf("%+v, %v", page, err)
 	}
 }
@@ -232,8 +238,8 @@ var replays = []guarantee{
 	{"of concurrent changes with one answer to remember exactly one is made", replayRace},
 }
 
-func replay(id string) *catalog.Replay {
-	return &catalog.Replay{ID: id, Fingerprint: "f", Status: 201, Location: "/x", ETag: `"1"`, Body: []byte(`{"id":"pay"}`),
+func replay() *catalog.Replay {
+	return &catalog.Replay{ID: "i1", Fingerprint: "f", Status: 201, Location: "/x", ETag: `"1"`, Body: []byte(`{"id":"pay"}`),
 		Expires: noon.AddDate(0, 0, 1)}
 }
 
@@ -249,25 +255,25 @@ func remembers(t *testing.T, b bench) {
 	if got, err := w.table.Replayed(t.Context(), "i1"); got != nil || err != nil {
 		t.Fatalf("before: %+v, %v", got, err)
 	}
-	must(t, w.teams.Create(t.Context(), with(replay("i1")), &catalog.Team{ID: "pay"}), "create")
+	must(t, w.teams.Create(t.Context(), with(replay()), &catalog.Team{ID: "pay"}), "create")
 	got, err := w.table.Replayed(t.Context(), "i1")
-	if diff := cmp.Diff(replay("i1"), got); diff != "" || err != nil {
+	if diff := cmp.Diff(replay(), got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	now = noon.AddDate(0, 0, 2)
 	if got, err := w.table.Replayed(t.Context(), "i1"); got != nil || err != nil {
 		t.Errorf("after it expired: %+v, %v", got, err)
 	}
-	later := with(replay("i1"))
+	later := with(replay())
 	later.At, later.Replay.Expires = now, now.AddDate(0, 0, 1)
 	must(t, w.teams.Create(t.Context(), later, &catalog.Team{ID: "ops"}), "create where the answer has expired")
 }
 
 func replayTwice(t *testing.T, b bench) {
 	w := on(b.open(t))
-	must(t, w.teams.Create(t.Context(), with(replay("i1")), &catalog.Team{ID: "pay"}), "create")
-	want(t, problem.InFlight, w.teams.Create(t.Context(), with(replay("i1")), &catalog.Team{ID: "ops"}), "create another")
-	want(t, problem.InFlight, w.teams.Create(t.Context(), with(replay("i1")), &catalog.Team{ID: "pay"}), "create the same")
+	must(t, w.teams.Create(t.Context(), with(replay()), &catalog.Team{ID: "pay"}), "create")
+	want(t, problem.InFlight, w.teams.Create(t.Context(), with(replay()), &catalog.Team{ID: "ops"}), "create another")
+	want(t, problem.InFlight, w.teams.Create(t.Context(), with(replay()), &catalog.Team{ID: "pay"}), "create the same")
 	_, err := w.teams.Get(t.Context(), team("ops"))
 	want(t, problem.NotFound, err, "the second team")
 }
@@ -277,7 +283,7 @@ func replayRace(t *testing.T, b bench) {
 	tables := []world{on(b.open(t)), on(b.open(t)), on(b.open(t))}
 	var all sync.WaitGroup
 	for n := range errs {
-		all.Go(func() { errs[n] = tables[n%3].teams.Create(t.Context(), with(replay("i1")), newTeam(n)) })
+		all.Go(func() { errs[n] = tables[n%3].teams.Create(t.Context(), with(replay()), newTeam(n)) })
 	}
 	all.Wait()
 	winner := exactlyOne(t, errs, problem.InFlight)

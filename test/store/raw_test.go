@@ -53,19 +53,35 @@ func (b bench) sweep(t testing.TB, pk, sk string) {
 	b.raw(t, "DeleteItem", map[string]any{"Key": rawKey(pk, sk)})
 }
 
+// scan reads all items.
+func (b bench) scan(t testing.TB) []map[string]any {
+	t.Helper()
+	found, _ := b.raw(t, "Scan", map[string]any{})["Items"].([]any)
+	all := make([]map[string]any, len(found))
+	for n, i := range found {
+		all[n], _ = i.(map[string]any)
+	}
+	return all
+}
+
 // everything reads the whole table as text.
 func (b bench) everything(t testing.TB) string {
 	t.Helper()
-	all, err := json.Marshal(b.raw(t, "Scan", map[string]any{})["Items"])
+	all, err := json.Marshal(b.scan(t))
 	must(t, err, "encode")
 	return string(all)
 }
 
 // number reads a number attribute of an item; "" if it has none.
-func number(i map[string]any, name string) string {
+func number(i map[string]any, name string) string { return attribute(i, name, "N") }
+
+// text reads a string attribute of an item; "" if it has none.
+func text(i map[string]any, name string) string { return attribute(i, name, "S") }
+
+func attribute(i map[string]any, name, kind string) string {
 	v, _ := i[name].(map[string]any)
-	n, _ := v["N"].(string)
-	return n
+	s, _ := v[kind].(string)
+	return s
 }
 
 // batch writes up to 25 items.

@@ -226,8 +226,8 @@ func deleteTraces(t *testing.T, b bench) {
 	must(t, w.teams.Delete(ctx, by("team.delete"), &pay), "delete team")
 
 	var left []string
-	for _, i := range b.raw(t, "Scan", map[string]any{})["Items"].([]any) {
-		pk := i.(map[string]any)["pk"].(map[string]any)["S"].(string)
+	for _, i := range b.scan(t) {
+		pk := text(i, "pk")
 		if pk != "feed" && pk != "audit" && !strings.HasPrefix(pk, "audit#") {
 			left = append(left, pk)
 		}
