@@ -2,6 +2,7 @@ package usage_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -296,6 +297,24 @@ func TestCallsAndFlushesAtOnceLoseNothing(t *testing.T) {
 	}
 	if got := totals(t, records)["calls"]; got != 4000 {
 		t.Errorf("%d calls of 4000", got)
+	}
+}
+
+func TestAFlushWhileAnotherIsBeingPackedMissesNothing(t *testing.T) {
+	second := make(chan []usage.Pending, 1)
+	var counter *usage.Counter
+	next := ids()
+	counter = usage.NewCounter(func() string {
+		go func() { second <- counter.Drain(noon) }() // a SIGTERM while the ticker's flush is at work
+		for range 1000 {
+			runtime.Gosched()
+		}
+		return next()
+	}, 0)
+	counter.Add(call())
+	first := counter.Drain(noon)
+	if diff := cmp.Diff(first, <-second); diff != "" || len(first) != 1 {
+		t.Errorf("the second flush is not the first:\n%s", diff)
 	}
 }
 

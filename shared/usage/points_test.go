@@ -115,7 +115,11 @@ func TestEveryStepAndEveryGroupAddUpToTheLog(t *testing.T) {
 func TestAnAppThatMovesIsCountedForItsLatestConsumer(t *testing.T) {
 	merged := folded(t, call(), call(func(f *usage.Facts) { f.Consumer = "bolt" }))
 	if len(merged) != 4 || merged[0].Bucket.Consumer != "bolt" || merged[0].Add["calls"] != 2 {
-		t.Errorf("got %v", merged)
+		t.Errorf("in one record: %v", merged)
+	}
+	moved := folded(t, call(func(f *usage.Facts) { f.Consumer = "bolt" }))
+	if merged := usage.Merge(append(folded(t, call()), moved...)...); len(merged) != 4 || merged[3].Bucket.Consumer != "bolt" {
+		t.Errorf("in two records: %v", merged)
 	}
 }
 

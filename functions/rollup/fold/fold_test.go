@@ -92,6 +92,22 @@ func TestRecordsOfTheSameBucketsShareATransaction(t *testing.T) {
 	want(t, "items of the largest", 100, store.largest)
 }
 
+func TestNoBucketGetsMoreCountersThanAnExpressionTakes(t *testing.T) {
+	store := newMemory()
+	for n := range 3 {
+		spread := &usage.Record{At: noon, Flushed: noon, Cells: []usage.Delta{{Add: map[string]int64{usage.CountCalls: 1},
+			Bucket: usage.Bucket{Step: usage.Minute, At: noon, API: "orders", Version: "v1", Operation: "get", App: "shop"}}}}
+		for l := range 150 {
+			spread.Cells[0].Add[fmt.Sprintf("l%d", 150*n+l)] = 1
+		}
+		id := fmt.Sprintf("r%d", n)
+		put(t, store.table(), usage.Pending{ID: id, Shard: usage.Shard(id), Body: spread.Encode()})
+	}
+	want(t, "records", 3, run(t, store).Records)
+	want(t, "transactions", 3, store.folds)
+	want(t, "transactions that no store takes", 0, store.beyond)
+}
+
 func TestMoreThanAPageIsFoldedInOneRun(t *testing.T) {
 	store := newMemory()
 	for i := range 3000 {

@@ -204,9 +204,13 @@ func (w *world) settle() {
 // dies or competes, the totals are those of the log, in every step.
 func TestTheTotalsAreTheLog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, newMemory().table(), "m")
+		store := newMemory()
+		w := newWorld(t, store.table(), "m")
 		t.Repeat(w.steps())
 		w.settle()
+		if store.beyond > 0 {
+			t.Fatalf("%d transactions were larger than a store takes", store.beyond)
+		}
 	})
 }
 

@@ -39,6 +39,7 @@ type memory struct {
 	buckets map[usage.Bucket]map[string]int64
 	folds   int
 	largest int // items of the largest transaction
+	beyond  int // transactions that no store takes
 
 	refuse map[string]bool // ids of records that no transaction may have
 	stuck  map[string]bool // ids of records that make every transaction conflict
@@ -78,6 +79,7 @@ func (m *memory) FoldUsage(_ context.Context, done []usage.Pending, add []usage.
 	names := map[usage.Bucket]bool{}
 	for _, d := range add {
 		if len(d.Add) > usage.MaxCounters || names[named(d.Bucket)] {
+			m.beyond++
 			return errRefused
 		}
 		names[named(d.Bucket)] = true
@@ -93,6 +95,7 @@ func (m *memory) FoldUsage(_ context.Context, done []usage.Pending, add []usage.
 		}
 	}
 	if 2*len(done)+len(add) > 100 {
+		m.beyond++
 		return problem.New(problem.TooLarge, "too many items")
 	}
 	m.folds++
