@@ -24,7 +24,7 @@ const (
 	shortest = 250 * time.Millisecond
 	// tries is how often asking for the next event may fail in a row. Between them is a pause, longer each time.
 	tries = 5
-	pause = 50 * time.Millisecond
+	pause = 10 * time.Millisecond
 )
 
 // Extension is an internal extension of the function that runs in this process.

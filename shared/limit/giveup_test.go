@@ -1,0 +1,162 @@
+package limit_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/shared/catalog"
+	"sluice/shared/decision"
+	"sluice/shared/limit"
+)
+
+func TestACallThatGivesUpWhileItWaitsTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newShelf()
+		gate := make(chan struct{})
+		store.before = func(n int) error {
+			if n == 1 {
+				<-gate
+			}
+			return nil
+		}
+		taker := limit.NewTaker(store, time.Now)
+		limits := []decision.Limit{quota(10, catalog.Day)}
+		var admitted atomic.Int64
+		go func() {
+			if v, err := taker.Take(t.Context(), "sub", limits); err == nil {
+				admitted.Add(int64(v.Admitted))
+			}
+		}()
+		synctest.Wait()
+		for range 5 {
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				if v, err := taker.Take(ctx, "sub", limits); err == nil {
+					admitted.Add(int64(v.Admitted))
+				} else if !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			}()
+			synctest.Wait()
+			cancel()
+			synctest.Wait()
+		}
+		close(gate)
+		synctest.Wait()
+		if admitted.Load() != 1 || store.used() != 1 {
+			t.Errorf("%d admitted, %d counted, want 1", admitted.Load(), store.used())
+		}
+		if v, err := taker.Take(t.Context(), "sub", limits); err != nil || v.Admitted != 1 {
+			t.Errorf("the next call: %+v, %v", v, err)
+		}
+	})
+}
+
+// A call may give up at the very moment at which it is its turn: it hands its turn on.
+func TestACallThatGivesUpWhenItIsItsTurnHandsItOn(t *testing.T) {
+	for range 2000 {
+		store := newShelf()
+		ctx, cancel := context.WithCancel(t.Context())
+		queued := make(chan struct{})
+		store.before = func(n int) error {
+			if n == 1 {
+				<-queued
+				cancel()
+			}
+			return nil
+		}
+		taker := limit.NewTaker(store, fixed(noon))
+		var wg sync.WaitGroup
+		var admitted atomic.Int64
+		call := func(ctx context.Context) {
+			if v, err := taker.Take(ctx, "sub", []decision.Limit{quota(10, catalog.Day)}); err == nil {
+				admitted.Add(int64(v.Admitted))
+			}
+		}
+		for i := range 6 {
+			wg.Go(func() {
+				if i == 5 {
+					close(queued)
+				}
+				if i%2 == 1 {
+					call(ctx)
+					return
+				}
+				call(t.Context())
+			})
+		}
+		wg.Wait()
+		if admitted.Load() < 3 || admitted.Load() != store.used() {
+			t.Fatalf("%d admitted, %d counted", admitted.Load(), store.used())
+		}
+	}
+}
+
+// Calls come and go at random while others write: nobody is left waiting, and what passes is what is counted.
+func TestNobodyIsLeftWaitingWhenCallsGiveUpAtRandom(t *testing.T) {
+	store := newShelf()
+	store.before = func(int) error { runtime.Gosched(); return nil }
+	taker := limit.NewTaker(store, fixed(noon))
+	var admitted atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 64 {
+		wg.Go(func() {
+			for n := range 50 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if (i+n)%3 == 0 {
+					go cancel()
+				}
+				l := quota(100_000+i%2, catalog.Day) // two plans cannot share a write
+				if v, err := taker.Take(ctx, "sub", []decision.Limit{l}); err == nil {
+					admitted.Add(int64(v.Admitted))
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	if admitted.Load() != store.used() {
+		t.Errorf("%d admitted, %d counted", admitted.Load(), store.used())
+	}
+}
+
+func TestAStoreThatPanicsLeavesNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newShelf()
+		gate := make(chan struct{})
+		store.before = func(n int) error {
+			if n == 1 {
+				<-gate
+				panic("the store is broken")
+			}
+			return nil
+		}
+		taker := limit.NewTaker(store, time.Now)
+		limits := []decision.Limit{quota(10, catalog.Day)}
+		var passed, panicked atomic.Int64
+		for range 3 {
+			go func() {
+				defer func() {
+					if recover() != nil {
+						panicked.Add(1)
+					}
+				}()
+				if v, err := taker.Take(t.Context(), "sub", limits); err == nil {
+					passed.Add(int64(v.Admitted))
+				}
+			}()
+			synctest.Wait()
+		}
+		close(gate)
+		synctest.Wait()
+		if panicked.Load() != 1 || passed.Load() != 2 {
+			t.Errorf("%d panicked, %d passed", panicked.Load(), passed.Load())
+		}
+	})
+}
