@@ -13,7 +13,7 @@ import (
 func TestAResourceIsReadAsItWasCreated(t *testing.T) {
 	d := open(t)
 	seed(d)
-	for path, want := range map[string]map[string]any{
+	for path, want := range map[string]front.Fields{
 		"/teams/sales":             {"id": "sales", "name": "Sales", "contacts": []any{map[string]any{"kind": "email", "value": "sales@example.com"}}},
 		"/apis/orders":             {"id": "orders", "name": "Orders", "team": "sales", "kind": "rest", "audience": "partner", "sensitivity": "internal", "tags": []any{"a"}},
 		"/apis/orders/versions/v1": {"api": "orders", "version": "v1", "upstream": map[string]any{"url": "https://orders.example.com/base"}, "validation": map[string]any{"request": "report", "response": "report"}, "state": "draft"},
@@ -69,14 +69,14 @@ func TestAListHasEveryResourceOnceAPageAtATime(t *testing.T) {
 		var got []string
 		for cursor, pages := "", 0; ; pages++ {
 			page := d.Must(http.StatusOK, "GET", "/admin/v1/apis"+query+"cursor="+cursor, "")
-			items, ok := page["items"].([]any)
-			if !ok || pages > 5 {
+			items := page.List("items")
+			if items == nil || pages > 5 {
 				t.Fatalf("page %v", page)
 			}
 			for _, item := range items {
-				got = append(got, item.(map[string]any)["id"].(string))
+				got = append(got, front.Of(item).Text("id"))
 			}
-			if cursor = page["next"].(string); cursor == "" {
+			if cursor = page.Text("next"); cursor == "" {
 				break
 			}
 		}
@@ -155,7 +155,7 @@ func TestAPatchThatCannotBeAppliedChangesNothing(t *testing.T) {
 			before := d.Do("GET", "/admin/v1"+c.path, front.Request{})
 			a := d.Do("PATCH", "/admin/v1"+c.path, front.Request{Body: c.patch})
 			a.WantProblem(t, http.StatusUnprocessableEntity, "unprocessable")
-			if got := a.Pointers(t); !cmp.Equal(got, []string{c.pointer}) && !(len(got) > 0 && got[0] == c.pointer) {
+			if got := a.Pointers(t); len(got) == 0 || got[0] != c.pointer {
 				t.Errorf("points to %v, want %s: %s", got, c.pointer, a.Body)
 			}
 			if after := d.Do("GET", "/admin/v1"+c.path, front.Request{}); string(after.Body) != string(before.Body) {

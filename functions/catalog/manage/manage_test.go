@@ -17,13 +17,13 @@ func open(t testing.TB) *front.Desk {
 	t.Helper()
 	clock := front.NewClock()
 	table, _ := engine.Table(t, dynamo.WithClock(clock.Now))
-	return on(t, table, clock, settings.PublicNetworks)
+	return on(t, table, clock)
 }
 
-func on(t testing.TB, table *dynamo.Table, clock *front.Clock, networks settings.Networks) *front.Desk {
+func on(t testing.TB, table *dynamo.Table, clock *front.Clock) *front.Desk {
 	t.Helper()
 	return front.NewDesk(t, clock, func(log *slog.Logger) http.Handler {
-		h, err := manage.Wire(settings.Management{Networks: networks}, table, clock.Now, log)
+		h, err := manage.Wire(settings.Management{Networks: settings.PublicNetworks}, table, clock.Now, log)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/resource/shape"
 	"sluice/shared/resource/strictjson"
+	"sluice/test/management/front"
 )
 
 // record is what every resource of the catalog can do.
@@ -167,7 +168,7 @@ func judge(t *testing.T, model, pointer, value string) (schema, domain bool) {
 			at = v[0]
 		}
 	}
-	at.(map[string]any)[steps[len(steps)-1]] = into
+	front.Of(at)[steps[len(steps)-1]] = into
 	for _, m := range manage.Models() {
 		if m.Name == model {
 			faults, err := strictjson.NewSchema(m.Creation()).Check(document, "")

@@ -13,7 +13,6 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/dynamo"
 	"sluice/shared/limit"
-	"sluice/shared/settings"
 	"sluice/shared/usage"
 	"sluice/test/engine"
 	"sluice/test/management/front"
@@ -28,8 +27,8 @@ func TestTheTrailTellsWhoChangedWhatFromWhatToWhat(t *testing.T) {
 	d.Do("DELETE", "/admin/v1/teams/sales", front.Request{})
 	page := d.Must(http.StatusOK, "GET", "/admin/v1/audit", "")
 	var got []string
-	for _, item := range page["items"].([]any) {
-		e := item.(map[string]any)
+	for _, item := range page.List("items") {
+		e := front.Of(item)
 		name := func(member string) any {
 			v, ok := e[member].(map[string]any)
 			if !ok {
@@ -50,7 +49,7 @@ func TestTheTrailTellsWhoChangedWhatFromWhatToWhat(t *testing.T) {
 		t.Error(diff)
 	}
 	d.Must(http.StatusCreated, "POST", "/admin/v1/teams", billing)
-	if page := d.Must(http.StatusOK, "GET", "/admin/v1/audit?resource=team:sales&limit=2", ""); len(page["items"].([]any)) != 2 || page["next"] == "" {
+	if page := d.Must(http.StatusOK, "GET", "/admin/v1/audit?resource=team:sales&limit=2", ""); len(page.List("items")) != 2 || page["next"] == "" {
 		t.Errorf("%v", page)
 	}
 	for _, query := range []string{"resource=sales", "resource=team:Sales", "resource=rocket:x", "resource=team:"} {
@@ -61,7 +60,7 @@ func TestTheTrailTellsWhoChangedWhatFromWhatToWhat(t *testing.T) {
 func TestUsageIsAskedByWindowAndGroup(t *testing.T) {
 	clock := front.NewClock()
 	table, _ := engine.Table(t, dynamo.WithClock(clock.Now))
-	d := on(t, table, clock, settings.PublicNetworks)
+	d := on(t, table, clock)
 	seed(d)
 	d.Must(http.StatusCreated, "POST", "/admin/v1/apis", strings.NewReplacer(`"orders"`, `"bills"`, `"sales"`, `"billing"`).Replace(orders))
 	add := func(step usage.Step, at string, api catalog.APIID, app catalog.AppID, calls int64) {
@@ -101,16 +100,16 @@ func TestUsageIsAskedByWindowAndGroup(t *testing.T) {
 	} {
 		t.Run(query, func(t *testing.T) {
 			var got []string
-			for _, item := range d.Must(http.StatusOK, "GET", "/admin/v1/usage?"+query, "")["points"].([]any) {
-				p := item.(map[string]any)
-				got = append(got, fmt.Sprintf("%s %v %v", p["at"].(string)[11:16], p["group"], p["calls"]))
+			for _, item := range d.Must(http.StatusOK, "GET", "/admin/v1/usage?"+query, "").List("points") {
+				p := front.Of(item)
+				got = append(got, fmt.Sprintf("%s %v %v", p.Text("at")[11:16], p["group"], p["calls"]))
 			}
 			if diff := cmp.Diff(want, strings.Join(got, ", ")); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
-	own := d.Do("GET", "/admin/v1/usage?group_by=api", front.Request{As: front.Sales}).JSON(t)["points"].([]any)
+	own := d.Do("GET", "/admin/v1/usage?group_by=api", front.Request{As: front.Sales}).JSON(t).List("points")
 	if len(own) != 2 || strings.Contains(fmt.Sprint(own), "bills") {
 		t.Errorf("a member sees %v", own)
 	}
@@ -129,7 +128,7 @@ func TestUsageIsAskedByWindowAndGroup(t *testing.T) {
 func TestLimitsShowTheLiveCounters(t *testing.T) {
 	clock := front.NewClock()
 	table, _ := engine.Table(t, dynamo.WithClock(clock.Now))
-	d := on(t, table, clock, settings.PublicNetworks)
+	d := on(t, table, clock)
 	seed(d)
 	d.Do("GET", "/admin/v1/limits?app=shop&api=orders", front.Request{}).WantProblem(t, 404, "not_found")
 	s := d.Must(http.StatusCreated, "POST", "/admin/v1/subscriptions", `{"app":"shop","api":"orders","plan":"basic"}`)
@@ -139,8 +138,8 @@ func TestLimitsShowTheLiveCounters(t *testing.T) {
 		if body["subscription"] != s["id"] {
 			t.Errorf("%v", body)
 		}
-		for _, item := range body["limits"].([]any) {
-			l := item.(map[string]any)
+		for _, item := range body.List("limits") {
+			l := front.Of(item)
 			got = append(got, fmt.Sprintf("%v %v %v/%v left %v", l["name"], l["kind"], l["used"], l["limit"], l["remaining"]))
 		}
 		return strings.Join(got, ", ")
@@ -150,7 +149,7 @@ func TestLimitsShowTheLiveCounters(t *testing.T) {
 	}
 	step := limit.Step{QuotaReset: &limit.QuotaReset{Period: "2026-11-23", Units: 4},
 		RateSet: &limit.RateSet{To: clock.Now().UnixNano() + 4*int64(100*time.Millisecond), Below: clock.Now().UnixNano()}, Expires: clock.Now().Add(time.Hour)}
-	if _, applied, err := table.ApplyLimit(t.Context(), s["id"].(string), step); err != nil || !applied {
+	if _, applied, err := table.ApplyLimit(t.Context(), s.Text("id"), step); err != nil || !applied {
 		t.Fatal(applied, err)
 	}
 	if got := read(); got != "basic-rate rate 4/10 left 6, basic-quota quota 4/1000 left 996" {

@@ -64,7 +64,7 @@ func TestEachRoleMayDoWhatItIsForAndNothingElse(t *testing.T) {
 			d.Must(http.StatusCreated, "POST", "/admin/v1/apis", strings.NewReplacer(`"orders"`, `"bills"`, `"sales"`, `"billing"`).Replace(orders))
 			d.Must(http.StatusCreated, "POST", "/admin/v1/apis/bills/versions", strings.Replace(v1, `"v1"`, `"v0"`, 1))
 			d.Must(http.StatusCreated, "PUT", "/admin/v1/apis/bills/versions/v0/contract", document)
-			count := len(d.Must(http.StatusOK, "GET", "/admin/v1/audit?limit=100", "")["items"].([]any))
+			count := len(d.Must(http.StatusOK, "GET", "/admin/v1/audit?limit=100", "").List("items"))
 			for _, as := range []string{front.Auditor, front.Sales, front.Admin} {
 				may := false
 				for _, m := range c.may {
@@ -73,7 +73,7 @@ func TestEachRoleMayDoWhatItIsForAndNothingElse(t *testing.T) {
 				a := d.Do(c.method, "/admin/v1"+c.path, front.Request{As: as, Body: c.body})
 				if !may {
 					a.WantProblem(t, http.StatusForbidden, "forbidden")
-					if now := len(d.Must(http.StatusOK, "GET", "/admin/v1/audit?limit=100", "")["items"].([]any)); now != count {
+					if now := len(d.Must(http.StatusOK, "GET", "/admin/v1/audit?limit=100", "").List("items")); now != count {
 						t.Errorf("%s changed something", as)
 					}
 					continue
@@ -82,7 +82,7 @@ func TestEachRoleMayDoWhatItIsForAndNothingElse(t *testing.T) {
 					t.Errorf("%s: %d %s", as, a.Status, a.Body) // an admin may find it done by the member already, or in use
 				}
 				if may && c.method != "GET" {
-					count = len(d.Must(http.StatusOK, "GET", "/admin/v1/audit?limit=100", "")["items"].([]any))
+					count = len(d.Must(http.StatusOK, "GET", "/admin/v1/audit?limit=100", "").List("items"))
 				}
 			}
 		})

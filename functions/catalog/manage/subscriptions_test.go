@@ -25,7 +25,7 @@ func TestASubscriptionStartsAsItsPlanSays(t *testing.T) {
 			d := open(t)
 			seed(d)
 			got := d.Must(http.StatusCreated, "POST", "/admin/v1/subscriptions", c.body)
-			if scopes, _ := got["scopes"].([]any); got["state"] != c.state || !cmp.Equal(scopes, c.scopes) {
+			if scopes := got.List("scopes"); got["state"] != c.state || !cmp.Equal(scopes, c.scopes) {
 				t.Errorf("%v", got)
 			}
 		})
@@ -66,7 +66,7 @@ func TestTheStatesOfASubscription(t *testing.T) {
 		for to := range reach {
 			t.Run(from+" to "+to, func(t *testing.T) {
 				s := d.Must(http.StatusCreated, "POST", "/admin/v1/subscriptions", `{"app":"shop","api":"orders","plan":"approved"}`)
-				path := "/admin/v1/subscriptions/" + s["id"].(string)
+				path := "/admin/v1/subscriptions/" + s.Text("id")
 				defer d.Do("DELETE", path, front.Request{})
 				for _, step := range steps {
 					d.Must(http.StatusOK, "PATCH", path, `{"state":"`+step+`"}`)
@@ -88,7 +88,7 @@ func TestASubscriptionMovesToAnotherPlan(t *testing.T) {
 	d := open(t)
 	seed(d)
 	s := d.Must(http.StatusCreated, "POST", "/admin/v1/subscriptions", `{"app":"shop","api":"orders","plan":"basic"}`)
-	path := "/admin/v1/subscriptions/" + s["id"].(string)
+	path := "/admin/v1/subscriptions/" + s.Text("id")
 	a := d.Do("PATCH", path, front.Request{Body: `{"plan":"approved"}`})
 	a.WantProblem(t, 422, "unprocessable")
 	if got := a.Pointers(t); len(got) != 1 || got[0] != "/scopes/1" {
@@ -103,7 +103,7 @@ func TestASubscriptionMovesToAnotherPlan(t *testing.T) {
 	}
 	d.Do("DELETE", "/admin/v1/plans/approved", front.Request{}).WantProblem(t, 409, "conflict")
 	for filter, want := range map[string]int{"plan=approved": 1, "app=shop": 1, "api=orders": 1, "app=other": 0} {
-		if page := d.Must(http.StatusOK, "GET", "/admin/v1/subscriptions?"+filter, ""); len(page["items"].([]any)) != want {
+		if page := d.Must(http.StatusOK, "GET", "/admin/v1/subscriptions?"+filter, ""); len(page.List("items")) != want {
 			t.Errorf("%s: %v", filter, page)
 		}
 	}
@@ -121,6 +121,6 @@ func TestASubscriptionCanBeEndedAfterItsPlanHasChanged(t *testing.T) {
 	s := d.Must(http.StatusCreated, "POST", "/admin/v1/subscriptions", `{"app":"shop","api":"orders","plan":"basic"}`)
 	d.Must(http.StatusOK, "PATCH", "/admin/v1/plans/basic", `{"scopes":["read"]}`)
 	d.Must(http.StatusOK, "PATCH", "/admin/v1/apis/orders", `{"audience":"internal"}`)
-	d.Must(http.StatusOK, "PATCH", "/admin/v1/subscriptions/"+s["id"].(string), `{"state":"suspended"}`)
-	d.Must(http.StatusOK, "PATCH", "/admin/v1/subscriptions/"+s["id"].(string), `{"state":"ended"}`)
+	d.Must(http.StatusOK, "PATCH", "/admin/v1/subscriptions/"+s.Text("id"), `{"state":"suspended"}`)
+	d.Must(http.StatusOK, "PATCH", "/admin/v1/subscriptions/"+s.Text("id"), `{"state":"ended"}`)
 }

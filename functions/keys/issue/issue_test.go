@@ -82,8 +82,8 @@ func TestAKeyIsShownOnceAndWorks(t *testing.T) {
 				t.Fatalf("%d %v %s", a.Status, a.Header, a.Body)
 			}
 			made := a.JSON(t)
-			secret := made["key"].(string)
-			if !uuids.MatchString(made["id"].(string)) || !strings.HasPrefix(secret, made["prefix"].(string)) || len(made["prefix"].(string)) != 12 {
+			secret := made.Text("key")
+			if !uuids.MatchString(made.Text("id")) || !strings.HasPrefix(secret, made.Text("prefix")) || len(made.Text("prefix")) != 12 {
 				t.Errorf("%v", made)
 			}
 			if strings.Contains(body, "expires") != (made["expires"] == "2027-01-01T00:00:00Z") {
@@ -111,26 +111,26 @@ func TestAKeyIsShownOnceAndWorks(t *testing.T) {
 func TestNoSecretIsEverSeenAgain(t *testing.T) {
 	d := open(t)
 	var secrets []string
-	post := func(path, body, key string) map[string]any {
+	post := func(path, body, key string) front.Fields {
 		a := d.Do("POST", path, front.Request{Body: body, Header: map[string]string{"Idempotency-Key": key}})
 		if a.Status != http.StatusCreated {
 			t.Fatalf("%s: %d %s", path, a.Status, a.Body)
 		}
-		secrets = append(secrets, a.JSON(t)["key"].(string))
+		secrets = append(secrets, a.JSON(t).Text("key"))
 		return a.JSON(t)
 	}
 	first := post(keys, ``, "k1")
-	post(keys+"/"+first["id"].(string)+"/rotate", `{"overlap_seconds":60}`, "k2")
+	post(keys+"/"+first.Text("id")+"/rotate", `{"overlap_seconds":60}`, "k2")
 	admin := post("/admin/v1/admin-keys", `{"name":"x","role":"auditor"}`, "k3")
 	var seen strings.Builder
-	for _, again := range [][3]string{{keys, ``, "k1"}, {keys + "/" + first["id"].(string) + "/rotate", `{"overlap_seconds":60}`, "k2"}, {"/admin/v1/admin-keys", `{"name":"x","role":"auditor"}`, "k3"}} {
+	for _, again := range [][3]string{{keys, ``, "k1"}, {keys + "/" + first.Text("id") + "/rotate", `{"overlap_seconds":60}`, "k2"}, {"/admin/v1/admin-keys", `{"name":"x","role":"auditor"}`, "k3"}} {
 		a := d.Do("POST", again[0], front.Request{Body: again[1], Header: map[string]string{"Idempotency-Key": again[2]}})
 		if a.Status != http.StatusCreated || a.Header.Get("Idempotency-Replayed") != "true" || a.JSON(t)["key"] != nil || a.JSON(t)["id"] == "" {
 			t.Errorf("%v: %d %s", again, a.Status, a.Body)
 		}
 		seen.Write(a.Body)
 	}
-	for _, path := range []string{keys, keys + "/" + first["id"].(string), "/admin/v1/admin-keys", "/admin/v1/admin-keys/" + admin["id"].(string)} {
+	for _, path := range []string{keys, keys + "/" + first.Text("id"), "/admin/v1/admin-keys", "/admin/v1/admin-keys/" + admin.Text("id")} {
 		a := d.Do("GET", path, front.Request{})
 		if a.Status != http.StatusOK {
 			t.Errorf("%s: %d", path, a.Status)
@@ -181,13 +181,13 @@ func TestBothKeysWorkDuringTheOverlapAndOnlyTheNewOneAfter(t *testing.T) {
 				body = `{"expires":"` + c.expires + `"}`
 			}
 			old := d.Must(http.StatusCreated, "POST", keys, body)
-			path := keys + "/" + old["id"].(string)
+			path := keys + "/" + old.Text("id")
 			a := d.Do("POST", path+"/rotate", front.Request{Body: c.body})
 			if a.Status != http.StatusCreated {
 				t.Fatalf("%d %s", a.Status, a.Body)
 			}
 			made := a.JSON(t)
-			if made["id"] == old["id"] || made["key"] == old["key"] || made["expires"] != c.newLives || a.Header.Get("Location") != keys+"/"+made["id"].(string) {
+			if made["id"] == old["id"] || made["key"] == old["key"] || made["expires"] != c.newLives || a.Header.Get("Location") != keys+"/"+made.Text("id") {
 				t.Errorf("%v %v", a.Header, made)
 			}
 			if now := d.Must(http.StatusOK, "GET", path, ""); now["expires"] != c.oldExpires {
@@ -195,10 +195,10 @@ func TestBothKeysWorkDuringTheOverlapAndOnlyTheNewOneAfter(t *testing.T) {
 			}
 			check := func(when string, oldWorks, newWorks bool) {
 				t.Helper()
-				if got := d.standing(t, old["key"].(string)); (got == credential.Usable) != oldWorks {
+				if got := d.standing(t, old.Text("key")); (got == credential.Usable) != oldWorks {
 					t.Errorf("%s the old key is %v", when, got)
 				}
-				if got := d.standing(t, made["key"].(string)); (got == credential.Usable) != newWorks {
+				if got := d.standing(t, made.Text("key")); (got == credential.Usable) != newWorks {
 					t.Errorf("%s the new key is %v", when, got)
 				}
 			}
@@ -221,7 +221,7 @@ func TestOfEqualRotationsAtOnceOneDoesTheWork(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range clients {
 		wait.Go(func() {
-			answers[i] = d.Do("POST", keys+"/"+old["id"].(string)+"/rotate", front.Request{Header: map[string]string{"Idempotency-Key": "r"}})
+			answers[i] = d.Do("POST", keys+"/"+old.Text("id")+"/rotate", front.Request{Header: map[string]string{"Idempotency-Key": "r"}})
 		})
 	}
 	wait.Wait()
@@ -238,7 +238,7 @@ func TestOfEqualRotationsAtOnceOneDoesTheWork(t *testing.T) {
 	if shown != 1 || len(ids) != 1 {
 		t.Errorf("%d secrets shown, ids %v", shown, ids)
 	}
-	if page := d.Must(http.StatusOK, "GET", keys, ""); len(page["items"].([]any)) != 2 {
+	if page := d.Must(http.StatusOK, "GET", keys, ""); len(page.List("items")) != 2 {
 		t.Errorf("%v", page)
 	}
 }
@@ -274,7 +274,7 @@ func TestABadRequestForAKeyIssuesNone(t *testing.T) {
 			}
 		})
 	}
-	k := d.Must(http.StatusCreated, "POST", keys, "")["id"].(string)
+	k := d.Must(http.StatusCreated, "POST", keys, "").Text("id")
 	for body, pointer := range map[string]string{`{"overlap_seconds":-1}`: "/overlap_seconds", `{"overlap_seconds":604801}`: "/overlap_seconds",
 		`{"overlap_seconds":1.5}`: "/overlap_seconds", `{"overlap_seconds":"1"}`: "/overlap_seconds", `{"expires":"2020-01-01T00:00:00Z"}`: "/expires"} {
 		a := d.Do("POST", keys+"/"+k+"/rotate", front.Request{Body: body})
@@ -286,10 +286,10 @@ func TestABadRequestForAKeyIssuesNone(t *testing.T) {
 	d.Do("GET", "/admin/v1/apps/toy/keys/"+k, front.Request{}).WantProblem(t, 404, "not_found")
 	d.Do("DELETE", "/admin/v1/apps/toy/keys/"+k, front.Request{}).WantProblem(t, 404, "not_found")
 	d.Do("GET", "/admin/v1/apps/nothing/keys", front.Request{}).WantProblem(t, 404, "not_found")
-	if page := d.Must(http.StatusOK, "GET", keys, ""); len(page["items"].([]any)) != 1 {
+	if page := d.Must(http.StatusOK, "GET", keys, ""); len(page.List("items")) != 1 {
 		t.Errorf("%v", page)
 	}
-	if page := d.Must(http.StatusOK, "GET", "/admin/v1/admin-keys", ""); len(page["items"].([]any)) != 0 {
+	if page := d.Must(http.StatusOK, "GET", "/admin/v1/admin-keys", ""); len(page.List("items")) != 0 {
 		t.Errorf("%v", page)
 	}
 }
@@ -297,23 +297,23 @@ func TestABadRequestForAKeyIssuesNone(t *testing.T) {
 func TestAnAdminKeyWorksUntilItIsDeletedAndCannotDeleteItself(t *testing.T) {
 	d := open(t)
 	made := d.Must(http.StatusCreated, "POST", "/admin/v1/admin-keys", `{"name":"CI","role":"team-member","team":"sales","expires":"2027-01-01T00:00:00Z"}`)
-	if !strings.HasPrefix(made["key"].(string), "sla_") || made["role"] != "team-member" || made["team"] != "sales" {
+	if !strings.HasPrefix(made.Text("key"), "sla_") || made["role"] != "team-member" || made["team"] != "sales" {
 		t.Errorf("%v", made)
 	}
-	if got := d.standing(t, made["key"].(string)); got != credential.Usable {
+	if got := d.standing(t, made.Text("key")); got != credential.Usable {
 		t.Errorf("the key is %v", got)
 	}
 	boss := d.Must(http.StatusCreated, "POST", "/admin/v1/admin-keys", `{"name":"Boss","role":"platform-admin"}`)
-	d.Gateway.Actors["sla_boss"] = catalog.Actor{ID: boss["id"].(string), Name: "Boss", Role: catalog.RolePlatformAdmin}
+	d.Gateway.Actors["sla_boss"] = catalog.Actor{ID: boss.Text("id"), Name: "Boss", Role: catalog.RolePlatformAdmin}
 	path := "/admin/v1/admin-keys/"
-	d.Do("DELETE", path+boss["id"].(string), front.Request{As: "sla_boss"}).WantProblem(t, http.StatusConflict, "conflict")
-	if a := d.Do("DELETE", path+made["id"].(string), front.Request{As: "sla_boss"}); a.Status != http.StatusNoContent {
+	d.Do("DELETE", path+boss.Text("id"), front.Request{As: "sla_boss"}).WantProblem(t, http.StatusConflict, "conflict")
+	if a := d.Do("DELETE", path+made.Text("id"), front.Request{As: "sla_boss"}); a.Status != http.StatusNoContent {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
-	if got := d.standing(t, made["key"].(string)); got != credential.Unknown {
+	if got := d.standing(t, made.Text("key")); got != credential.Unknown {
 		t.Errorf("after its deletion the key is %v", got)
 	}
-	d.Do("PATCH", path+boss["id"].(string), front.Request{Body: `{}`}).WantProblem(t, 405, "method_not_allowed")
+	d.Do("PATCH", path+boss.Text("id"), front.Request{Body: `{}`}).WantProblem(t, 405, "method_not_allowed")
 }
 
 func TestEachRoleMayDoWithKeysWhatItIsFor(t *testing.T) {
@@ -340,7 +340,7 @@ func TestEachRoleMayDoWithKeysWhatItIsFor(t *testing.T) {
 				}
 				key := d.Must(http.StatusCreated, "POST", keys, "")
 				admin := d.Must(http.StatusCreated, "POST", "/admin/v1/admin-keys", `{"name":"x","role":"auditor"}`)
-				path := strings.NewReplacer("{key}", key["id"].(string), "{admin}", admin["id"].(string)).Replace(c.path)
+				path := strings.NewReplacer("{key}", key.Text("id"), "{admin}", admin.Text("id")).Replace(c.path)
 				a := d.Do(c.method, path, front.Request{As: as, Body: c.body})
 				if !may {
 					a.WantProblem(t, http.StatusForbidden, "forbidden")

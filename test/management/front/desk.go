@@ -128,7 +128,7 @@ func (d *Desk) Do(method, path string, r Request) Answer {
 }
 
 // Must sends a request that has to succeed with the status, and reads the answer's JSON.
-func (d *Desk) Must(status int, method, path, body string) map[string]any {
+func (d *Desk) Must(status int, method, path, body string) Fields {
 	d.tb.Helper()
 	a := d.Do(method, path, Request{Body: body})
 	if a.Status != status {
@@ -137,13 +137,34 @@ func (d *Desk) Must(status int, method, path, body string) map[string]any {
 	return a.JSON(d.tb)
 }
 
+// Fields is the members of a JSON object.
+type Fields map[string]any
+
+// Of takes any value for an object; what is none has no members.
+func Of(v any) Fields {
+	m, _ := v.(map[string]any)
+	return m
+}
+
+// Text is a member that is a text; "" if it is none.
+func (f Fields) Text(name string) string {
+	s, _ := f[name].(string)
+	return s
+}
+
+// List is a member that is a list; nil if it is none.
+func (f Fields) List(name string) []any {
+	l, _ := f[name].([]any)
+	return l
+}
+
 // JSON reads the answer; nil if it is empty.
-func (a Answer) JSON(tb testing.TB) map[string]any {
+func (a Answer) JSON(tb testing.TB) Fields {
 	tb.Helper()
 	if len(a.Body) == 0 {
 		return nil
 	}
-	var v map[string]any
+	var v Fields
 	if err := json.Unmarshal(a.Body, &v); err != nil {
 		tb.Fatalf("the answer %q is no JSON object: %v", a.Body, err)
 	}
@@ -151,7 +172,7 @@ func (a Answer) JSON(tb testing.TB) map[string]any {
 }
 
 // WantProblem fails unless the answer is a complete problem with the status and code.
-func (a Answer) WantProblem(tb testing.TB, status int, code string) map[string]any {
+func (a Answer) WantProblem(tb testing.TB, status int, code string) Fields {
 	tb.Helper()
 	if a.Status != status || a.Header.Get("Content-Type") != problem.MediaType {
 		tb.Fatalf("got %d %q %s, want a problem with %d %s", a.Status, a.Header.Get("Content-Type"), a.Body, status, code)
@@ -166,12 +187,9 @@ func (a Answer) WantProblem(tb testing.TB, status int, code string) map[string]a
 // Pointers lists where a problem says that something is wrong.
 func (a Answer) Pointers(tb testing.TB) []string {
 	tb.Helper()
-	faults, _ := a.JSON(tb)["errors"].([]any)
 	var out []string
-	for _, f := range faults {
-		fault, _ := f.(map[string]any)
-		pointer, _ := fault["pointer"].(string)
-		out = append(out, pointer)
+	for _, f := range a.JSON(tb).List("errors") {
+		out = append(out, Of(f).Text("pointer"))
 	}
 	return out
 }
