@@ -17,6 +17,7 @@ import (
 var partial = []guarantee{
 	{"a batch that the store does piece by piece is done whole", piecemeal},
 	{"a batch that the store does not get on with is unavailable", stuck},
+	{"a batch waits for a store that is busy", busy},
 	{"a change whose head is seen before its entry is told with it", halfSeen},
 }
 
@@ -97,7 +98,7 @@ func piecemeal(t *testing.T, b bench) {
 	if ids, _ := walk(t, w, 0); len(ids) != 9 {
 		t.Errorf("listed %v", ids)
 	}
-	chunks := map[string][]byte{"big": noise(3 << 20)}
+	chunks := map[string][]byte{"big": noise(1 << 20)}
 	for n := range 30 {
 		chunks[fmt.Sprint(n)] = []byte{byte(n)}
 	}
@@ -128,6 +129,23 @@ func stuck(t *testing.T, b bench) {
 	want(t, problem.Unavailable, err, "list")
 	err = w.table.PutRevision(t.Context(), "orders", "v1", "r1", map[string][]byte{"x": {1}})
 	want(t, problem.Unavailable, err, "put revision")
+}
+
+func busy(t *testing.T, b bench) {
+	net := &network{plan: func(_ string, n int) fault {
+		if n%7 != 0 {
+			return throttle
+		}
+		return fine
+	}}
+	table, chunks := b.open(t, dynamo.WithTransport(net)), map[string][]byte{}
+	for n := range 60 {
+		chunks[fmt.Sprint(n)] = []byte{byte(n)}
+	}
+	must(t, table.PutRevision(t.Context(), "orders", "v1", "r1", chunks), "put revision")
+	if got, err := b.open(t).RevisionChunk(t.Context(), "orders", "v1", "r1", "59"); err != nil || !bytes.Equal(got, []byte{59}) {
+		t.Errorf("%v, %v", got, err)
+	}
 }
 
 func halfSeen(t *testing.T, b bench) {

@@ -29,9 +29,11 @@ func judge(err error) Outcome {
 			return Again
 		}
 		return Unknown
-	case "ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "LimitExceededException",
-		"TransactionConflictException", "TransactionInProgressException", "ReplicatedWriteConflictException",
+	case "TransactionConflictException", "TransactionInProgressException", "ReplicatedWriteConflictException",
 		"TransactionCanceledException": // of a read: a change is in the making
+		return Again
+	}
+	if throttled(err) {
 		return Again
 	}
 	var answer *smithyhttp.ResponseError
@@ -39,6 +41,15 @@ func judge(err error) Outcome {
 		return Unknown
 	}
 	return Broken
+}
+
+// throttled reports whether the store asks us to slow down.
+func throttled(err error) bool {
+	switch code(err) {
+	case "ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "LimitExceededException":
+		return true
+	}
+	return false
 }
 
 // code is the API's name of an error; "" where no answer of the API came back.
@@ -86,8 +97,10 @@ func (t *Table) attempt(ctx context.Context, op string, call func() (readUnits, 
 
 // Pause waits before the n-th repetition, a random time in 0..2^n × 10 ms, at most 200 ms: those who collided must not meet
 // again. An error is that of ctx.
-func (t *Table) Pause(ctx context.Context, n int) error {
-	most := min(10*time.Millisecond<<min(n, 10), 200*time.Millisecond)
+func (t *Table) Pause(ctx context.Context, n int) error { return t.pause(ctx, n, 200*time.Millisecond) }
+
+func (t *Table) pause(ctx context.Context, n int, most time.Duration) error {
+	most = min(10*time.Millisecond<<min(n, 10), most)
 	var b [8]byte
 	if _, err := io.ReadFull(t.random, b[:]); err != nil {
 		return t.sleep(ctx, most)

@@ -215,11 +215,12 @@ func reasons(writes int, why *types.TransactionCanceledException) Try {
 // an item writes the same. Not one transaction: the caller orders what must be there first. What the API leaves for later
 // is asked for again, and problem.Unavailable follows if that does not end.
 func (t *Table) BatchPut(ctx context.Context, op string, all []Item) error {
-	const most = 25
-	for start := 0; start < len(all); start += most {
+	const most, bytes = 25, 2 << 20
+	for len(all) > 0 {
 		var ask []types.WriteRequest
-		for _, i := range all[start:min(start+most, len(all))] {
-			ask = append(ask, types.WriteRequest{PutRequest: &types.PutRequest{Item: i}})
+		for size := 0; len(all) > 0 && len(ask) < most && size < bytes; all = all[1:] {
+			ask = append(ask, types.WriteRequest{PutRequest: &types.PutRequest{Item: all[0]}})
+			size += all[0].Size()
 		}
 		err := t.untilEmpty(ctx, op, func() (float64, float64, int, error) {
 			out, err := t.db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{ReturnConsumedCapacity: t.capacity,
