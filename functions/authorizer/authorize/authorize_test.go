@@ -62,7 +62,10 @@ func TestTermsOfAnAllow(t *testing.T) {
 		if diff := cmp.Diff([]string{"orders.write"}, d.Caller.Scopes); diff != "" {
 			t.Error(diff)
 		}
-		w.wants(w.asShop("GET", "/orders/v1/orders/1"), "scope_missing")
+		d = w.wants(w.asShop("GET", "/orders/v1/orders/1"), "scope_missing")
+		if got := d.Refusal.Hints["missing_scopes"]; got != "orders.read" { // and not the two of the other alternative
+			t.Errorf("missing scopes are %q", got)
+		}
 	})
 	t.Run("a successor that is not served is not named", func(t *testing.T) {
 		w := newWorld(t)

@@ -217,6 +217,11 @@ func TestReads(t *testing.T) {
 			t.Errorf("%d reads", got)
 		}
 	})
+	t.Run("nor does a key of the other plane", func(t *testing.T) {
+		if got := asks(5, "authorization", "Bearer "+w.admin.Reveal()); got != 0 {
+			t.Errorf("%d reads", got)
+		}
+	})
 	t.Run("a warm call costs none", func(t *testing.T) {
 		for range 7 { // until nothing is recent any more
 			asks(1, "x-api-key", w.key.Reveal())
@@ -306,8 +311,12 @@ func TestLogLines(t *testing.T) {
 	e.RawQueryString = "key=" + secret
 	w.ask(e)
 	w.ask(w.event("GET", "/orders/"+secret, "x-api-key", "x"+secret))
+	w.ask(w.asShop("GET", "/orders/v1/orders/my-password"))
+	if strings.Contains(w.log.String(), "my-password") {
+		t.Errorf("the log holds the path, into which callers put what they should not: %s", w.log.String())
+	}
 	w.ask(w.event("GET", "/orders/../"+secret, "x-api-key", flip(secret)))
-	if got := strings.Count(w.log.String(), "\n"); got != 5 || w.calls != 5 {
+	if got := strings.Count(w.log.String(), "\n"); got != 6 || w.calls != 6 {
 		t.Errorf("%d lines for %d calls", got, w.calls)
 	}
 	if regexp.MustCompile(secret[4:20] + `|192\.0\.2\.1`).MatchString(w.log.String()) {
@@ -406,6 +415,9 @@ func TestFloods(t *testing.T) {
 			w.wants(w.asShop("GET", "/orders/v1/orders"), "credential_expired")
 			w.wants(w.event("GET", "/orders/v1/orders"), "credential_missing")
 		}
+		if got := from(w, "192.0.2.1", junk); got != "credential_invalid" {
+			t.Errorf("they were counted: %s", got)
+		}
 	})
 	t.Run("a flood from a million addresses takes no memory and blocks nobody else", func(t *testing.T) {
 		w := newWorld(t)
@@ -414,6 +426,29 @@ func TestFloods(t *testing.T) {
 		}
 		if got := from(w, "192.0.2.2", w.key.Reveal()); got != "allow" {
 			t.Errorf("%s", got)
+		}
+	})
+	t.Run("each block ends by itself", func(t *testing.T) {
+		w := newWorld(t)
+		flood(w, "192.0.2.1")
+		w.at = w.at.Add(20e9)
+		flood(w, "192.0.2.2")
+		w.at = w.at.Add(11e9)
+		if got := from(w, "192.0.2.1", junk); got != "credential_invalid" {
+			t.Errorf("the first, after 31 s: %s", got)
+		}
+		if got := from(w, "192.0.2.2", junk); got != "deny" {
+			t.Errorf("the second, after 11 s: %s", got)
+		}
+	})
+	t.Run("a block is not forgotten for the sake of other addresses", func(t *testing.T) {
+		w := newWorld(t)
+		flood(w, "192.0.2.1")
+		for i := range 20_000 {
+			from(w, fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), junk)
+		}
+		if got := from(w, "192.0.2.1", junk); got != "deny" {
+			t.Errorf("%s, want deny", got)
 		}
 	})
 	t.Run("a clock that is set back blocks nobody for long", func(t *testing.T) {

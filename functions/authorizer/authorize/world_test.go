@@ -18,6 +18,7 @@ import (
 	"sluice/shared/contract"
 	"sluice/shared/credential"
 	"sluice/shared/decision"
+	"sluice/shared/gatewayevent"
 	"sluice/shared/policy"
 	"sluice/shared/problem"
 	"sluice/shared/replica"
@@ -284,12 +285,17 @@ func (w *world) ask(e events.APIGatewayV2CustomAuthorizerV2Request) *decision.De
 	if e.RouteKey != "$default" {
 		plane = decision.Management
 	}
-	d, err := decision.Verify(out.Context, decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID,
-		Method: e.RequestContext.HTTP.Method, Path: e.RawPath})
+	d, err := decision.Verify(out.Context, behind(plane, e))
 	if err != nil {
 		w.Fatalf("the decision does not hold for its own call: %v", err)
 	}
 	return d
+}
+
+// behind names the call as the function behind the authorizer does.
+func behind(plane decision.Plane, e events.APIGatewayV2CustomAuthorizerV2Request) decision.Call {
+	return gatewayevent.CallOf(plane, events.APIGatewayV2HTTPRequest{RouteKey: e.RouteKey, RawPath: e.RawPath,
+		RawQueryString: e.RawQueryString, Cookies: e.Cookies, Headers: e.Headers, RequestContext: e.RequestContext})
 }
 
 // code is the refusal of a decision, "allow" or "deny".
