@@ -37,12 +37,20 @@ type Decision struct {
 	At      time.Time      `json:"at"`          // when it was decided, UTC
 }
 
-// Call is the one call that a decision is about.
+// Call is the one call that a decision is about. RequestID is for those who look; it does not bind, since a gateway may
+// number the question to the authorizer and the call itself apart.
 type Call struct {
-	Plane     Plane  `json:"p"`
-	RequestID string `json:"i"`
-	Method    string `json:"m"`
-	Path      string `json:"u"` // as received
+	Plane      Plane  `json:"p"`
+	RequestID  string `json:"i"`
+	Method     string `json:"m"`
+	Path       string `json:"u"`           // as received
+	Credential string `json:"k,omitempty"` // digest of what was presented, "" for nothing; see gatewayevent
+}
+
+// sameAs reports whether two calls may share a decision.
+func (c Call) sameAs(other Call) bool {
+	other.RequestID = c.RequestID
+	return c == other
 }
 
 // Denial says why a call may not pass.
@@ -112,7 +120,7 @@ func (d *Decision) Encode() (string, error) {
 }
 
 // Verify reads a decision from the authorizer context and binds it to the call at hand: a decision that is missing,
-// garbled, or about another plane, request, method or path is an error, and the call must then be refused (promise 1).
+// garbled, or about another plane, method, path or credential is an error, and the call must then be refused (promise 1).
 func Verify(context map[string]any, want Call) (*Decision, error) {
 	s, ok := context[ContextKey].(string)
 	if !ok || s == "" {
@@ -122,7 +130,7 @@ func Verify(context map[string]any, want Call) (*Decision, error) {
 	if err := json.Unmarshal([]byte(s), &d); err != nil {
 		return nil, problem.Wrap(err, problem.Internal, "the decision cannot be read")
 	}
-	if d.Call != want {
+	if !d.Call.sameAs(want) {
 		return nil, problem.New(problem.Internal, "the decision is about another call")
 	}
 	if d.Refusal == nil && d.At.IsZero() {

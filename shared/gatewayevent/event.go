@@ -7,6 +7,8 @@
 package gatewayevent
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 
@@ -18,12 +20,30 @@ import (
 
 // CallOf names the call that a function is invoked for.
 func CallOf(plane decision.Plane, e events.APIGatewayV2HTTPRequest) decision.Call {
-	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: e.RawPath}
+	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: e.RawPath,
+		Credential: presented(e.Headers)}
 }
 
-// AuthorizerCall names the call that the authorizer is asked about. It equals CallOf of the same call.
+// AuthorizerCall names the call that the authorizer is asked about. A decision about it is good for CallOf of the same call.
 func AuthorizerCall(plane decision.Plane, e events.APIGatewayV2CustomAuthorizerV2Request) decision.Call {
-	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: e.RawPath}
+	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: e.RawPath,
+		Credential: presented(e.Headers)}
+}
+
+// presented is a digest of every header that can hold a credential, "" where there is none: a decision made for one
+// caller is then of no use to another, whatever a gateway may cache. 120 bits of SHA-256 are no way back to a secret.
+func presented(headers map[string]string) string {
+	key, hasKey := Header(headers, "x-api-key")
+	bearer, hasBearer := Header(headers, "authorization")
+	if !hasKey && !hasBearer {
+		return ""
+	}
+	var buffer [256]byte
+	b := append(buffer[:0], key...)
+	b = append(b, 0)
+	b = append(b, bearer...)
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:15])
 }
 
 // PlaneOf tells the plane by the route key, which the deployed template chooses and no client can: routes below /admin/

@@ -81,17 +81,17 @@ func TestACallWithoutADecisionAboutItselfIsRefused(t *testing.T) {
 		return decision.Decision{Call: e, Admin: &actor, At: front.NewClock().Now()}
 	}
 	for name, garble := range map[string]func(decision.Call) (any, bool){
-		"none at all":             func(decision.Call) (any, bool) { return nil, false },
-		"an empty one":            func(decision.Call) (any, bool) { return "", true },
-		"a garbled one":           func(decision.Call) (any, bool) { return "{", true },
-		"one of another type":     func(decision.Call) (any, bool) { return map[string]any{}, true },
-		"one for another path":    func(c decision.Call) (any, bool) { c.Path += "x"; return good(c), true },
-		"one for another method":  func(c decision.Call) (any, bool) { c.Method = "GET"; return good(c), true },
-		"one for another request": func(c decision.Call) (any, bool) { c.RequestID = "other"; return good(c), true },
-		"one of the other plane":  func(c decision.Call) (any, bool) { c.Plane = decision.Gateway; return good(c), true },
-		"one that names nobody":   func(c decision.Call) (any, bool) { d := good(c); d.Admin = nil; return d, true },
-		"one without an id":       func(c decision.Call) (any, bool) { d := good(c); d.Admin.ID = ""; return d, true },
-		"one without a role":      func(c decision.Call) (any, bool) { d := good(c); d.Admin.Role = ""; return d, true },
+		"none at all":            func(decision.Call) (any, bool) { return nil, false },
+		"an empty one":           func(decision.Call) (any, bool) { return "", true },
+		"a garbled one":          func(decision.Call) (any, bool) { return "{", true },
+		"one of another type":    func(decision.Call) (any, bool) { return map[string]any{}, true },
+		"one for another path":   func(c decision.Call) (any, bool) { c.Path += "x"; return good(c), true },
+		"one for another method": func(c decision.Call) (any, bool) { c.Method = "GET"; return good(c), true },
+		"one for another caller": func(c decision.Call) (any, bool) { c.Credential = "other"; return good(c), true },
+		"one of the other plane": func(c decision.Call) (any, bool) { c.Plane = decision.Gateway; return good(c), true },
+		"one that names nobody":  func(c decision.Call) (any, bool) { d := good(c); d.Admin = nil; return d, true },
+		"one without an id":      func(c decision.Call) (any, bool) { d := good(c); d.Admin.ID = ""; return d, true },
+		"one without a role":     func(c decision.Call) (any, bool) { d := good(c); d.Admin.Role = ""; return d, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := open(t, judge{})

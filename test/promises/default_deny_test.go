@@ -100,14 +100,15 @@ func TestPromise1TheProxyRefusesAnEventWithoutItsOwnDecision(t *testing.T) {
 	}
 	good, _ := verdict.Context[decision.ContextKey].(string)
 	for name, change := range map[string]func(*events.APIGatewayV2HTTPRequest, map[string]any){
-		"no context at all":               func(e *events.APIGatewayV2HTTPRequest, _ map[string]any) { e.RequestContext.Authorizer = nil },
-		"an empty context":                func(_ *events.APIGatewayV2HTTPRequest, c map[string]any) { delete(c, decision.ContextKey) },
-		"a garbled decision":              func(_ *events.APIGatewayV2HTTPRequest, c map[string]any) { c[decision.ContextKey] = good[:len(good)/2] },
-		"a decision that is no text":      func(_ *events.APIGatewayV2HTTPRequest, c map[string]any) { c[decision.ContextKey] = m{"c": m{}} },
-		"an empty decision":               func(_ *events.APIGatewayV2HTTPRequest, c map[string]any) { c[decision.ContextKey] = "{}" },
-		"the decision of another request": func(e *events.APIGatewayV2HTTPRequest, _ map[string]any) { e.RequestContext.RequestID = "two" },
-		"the decision of another method":  func(e *events.APIGatewayV2HTTPRequest, _ map[string]any) { e.RequestContext.HTTP.Method = "DELETE" },
-		"the decision of another path":    func(e *events.APIGatewayV2HTTPRequest, _ map[string]any) { e.RawPath = "/orders/v1/orders/42" },
+		"no context at all":              func(e *events.APIGatewayV2HTTPRequest, _ map[string]any) { e.RequestContext.Authorizer = nil },
+		"an empty context":               func(_ *events.APIGatewayV2HTTPRequest, c map[string]any) { delete(c, decision.ContextKey) },
+		"a garbled decision":             func(_ *events.APIGatewayV2HTTPRequest, c map[string]any) { c[decision.ContextKey] = good[:len(good)/2] },
+		"a decision that is no text":     func(_ *events.APIGatewayV2HTTPRequest, c map[string]any) { c[decision.ContextKey] = m{"c": m{}} },
+		"an empty decision":              func(_ *events.APIGatewayV2HTTPRequest, c map[string]any) { c[decision.ContextKey] = "{}" },
+		"the decision of another caller": func(e *events.APIGatewayV2HTTPRequest, _ map[string]any) { e.Headers["x-api-key"] = flip(key) },
+		"the decision of nobody":         func(e *events.APIGatewayV2HTTPRequest, _ map[string]any) { delete(e.Headers, "x-api-key") },
+		"the decision of another method": func(e *events.APIGatewayV2HTTPRequest, _ map[string]any) { e.RequestContext.HTTP.Method = "DELETE" },
+		"the decision of another path":   func(e *events.APIGatewayV2HTTPRequest, _ map[string]any) { e.RawPath = "/orders/v1/orders/42" },
 		"a decision in a header": func(e *events.APIGatewayV2HTTPRequest, c map[string]any) {
 			delete(c, decision.ContextKey)
 			e.Headers["decision"] = good
