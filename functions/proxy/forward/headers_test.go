@@ -88,7 +88,10 @@ func TestWhatTheUpstreamReceives(t *testing.T) {
 		"nothing about the connection": {headers("connection", "keep-alive, x-custom, X-Other", "x-custom", "1", "x-other", "2", "keep-alive", "timeout=5"), nil, func(q *http.Request, _ string) string {
 			return cmp.Diff([]string(nil), append(append(q.Header["X-Custom"], q.Header["X-Other"]...), append(q.Header["Keep-Alive"], q.Header["Connection"]...)...))
 		}},
-		"nothing for proxies":                      {headers("proxy-authorization", "Basic x", "proxy-connection", "close"), nil, field("Proxy-Authorization")},
+		"nothing for proxies": {headers("proxy-authorization", "Basic x", "proxy-connection", "close"), nil, field("Proxy-Authorization")},
+		"both values of a name in two cases": {headers("x-custom", "1", "X-Custom", "2"), nil, func(q *http.Request, _ string) string {
+			return cmp.Diff(2, len(q.Header["X-Custom"]))
+		}},
 		"no upgrade":                               {headers("connection", "upgrade", "upgrade", "websocket"), nil, field("Upgrade")},
 		"a wish for secure links":                  {headers("upgrade-insecure-requests", "1"), nil, field("Upgrade-Insecure-Requests", "1")},
 		"no trailers asked for":                    {headers("te", "trailers", "trailer", "x"), nil, field("Te")},

@@ -18,6 +18,7 @@ import (
 	"sluice/functions/proxy/forward"
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
+	"sluice/shared/gatewayevent"
 	"sluice/shared/limit"
 	"sluice/shared/problem"
 	"sluice/shared/settings"
@@ -135,7 +136,7 @@ func event(t testing.TB, d *decision.Decision, changes ...func(*events.APIGatewa
 		f(&e)
 	}
 	if d != nil {
-		d.Call = decision.Call{Plane: decision.Gateway, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: e.RawPath}
+		d.Call = gatewayevent.CallOf(decision.Gateway, e)
 		text, err := d.Encode()
 		if err != nil {
 			t.Fatal(err)
