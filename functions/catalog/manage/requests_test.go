@@ -307,8 +307,7 @@ func TestOf64EqualPOSTsAtOnceOneDoesTheWork(t *testing.T) {
 		bodies, fresh := map[string]int{}, 0
 		for _, a := range answers {
 			if a.Status != http.StatusCreated {
-				a.WantProblem(t, http.StatusConflict, "idempotency_in_flight")
-				continue
+				t.Errorf("%s: %d %s", path, a.Status, a.Body)
 			}
 			bodies[string(a.Body)]++
 			if a.Header.Get("Idempotency-Replayed") == "" {
