@@ -113,8 +113,10 @@ func (c *call) refuse(err error) {
 			h["link"] = successor(r.Link)
 		}
 	case http.StatusTooManyRequests:
-		doc.Extra["violated-policies"] = r.violated
-		h["retry-after"] = strconv.FormatInt(seconds(r.retryAfter), 10)
+		if len(r.violated) > 0 {
+			doc.Extra["violated-policies"] = r.violated
+		}
+		h["retry-after"] = r.patience()
 	case http.StatusServiceUnavailable:
 		h["retry-after"] = r.patience()
 	}
@@ -137,7 +139,8 @@ func (c *call) challenge() string {
 // hintRetryAfter is the member of a denial that says after how many seconds to try again.
 const hintRetryAfter = "retry_after"
 
-// patience is the Retry-After of a 503: what the denial says, or a second, after which an outage of ours is looked at again.
+// patience is the Retry-After of a 429 or 503: what the denial or the limits say, or a second, after which an outage of ours
+// is looked at again.
 func (r *refusal) patience() string {
 	if n, err := strconv.ParseUint(r.Hints[hintRetryAfter], 10, 32); err == nil {
 		return strconv.FormatUint(n, 10)
