@@ -14,12 +14,14 @@ import (
 // A chunk is: one byte of format version, the CRC-32C of what follows, the length of the content as a varint, and the
 // content in DEFLATE. A chunk that was damaged, cut or made by a newer version is refused, never half understood.
 //
-// DEFLATE of the standard library: it needs no tables at start-up and adds little to a binary that speaks HTTP.
+// DEFLATE of the standard library: Zstandard makes the source of a large contract 10 % smaller and an index larger, and
+// adds 300 KB to each binary; an index is read in 0.1 ms either way.
 const (
-	version   = 1
-	headSize  = 1 + crc32.Size
-	maxChunk  = 16 << 20 // content of a chunk; nothing that Compile makes comes near it
-	maxFactor = 1032     // DEFLATE expands no input by more: a length beyond that is a lie
+	version      = 1
+	headSize     = 1 + crc32.Size
+	maxChunk     = 16 << 20 // content of a chunk; nothing that Compile makes comes near it
+	maxMediaType = 1 << 10
+	maxFactor    = 1032 // DEFLATE expands no input by more: a length beyond that is a lie
 )
 
 // ErrChunk is what every chunk that cannot be read gives.
@@ -87,10 +89,11 @@ func Source(chunk []byte) (document []byte, mediaType string, err error) {
 		return nil, "", err
 	}
 	size, n := binary.Uvarint(content)
-	if n <= 0 || size > uint64(len(content)-n) {
+	if n <= 0 || size > maxMediaType || len(content) < n+int(size) {
 		return nil, "", ErrChunk
 	}
-	return content[n+int(size):], string(content[n : n+int(size)]), nil //nolint:gosec // G115: at most the content's length
+	document = content[n+int(size):]
+	return document, string(content[n : n+int(size)]), nil
 }
 
 // PackFindings makes the chunk that keeps the findings.

@@ -323,6 +323,7 @@ func TestMediaTypes(t *testing.T) {
 		"bytes are looked at like that, too":             {"application/octet-stream", asJSON, "application/json", 0},
 		"a byte order mark hides nothing":                {"", append([]byte("\ufeff"), asJSON...), "application/json", 0},
 		"YAML is not JSON":                               {"application/json", asYAML, "", problem.Unprocessable},
+		"a monstrous media type is refused":              {"application/" + strings.Repeat("x", 2000) + "+json", asJSON, "", problem.UnsupportedMediaType},
 		"plain text is refused":                          {"text/plain", asJSON, "", problem.UnsupportedMediaType},
 		"forms are refused":                              {"application/x-www-form-urlencoded", asJSON, "", problem.UnsupportedMediaType},
 		"another character set is refused":               {"application/json; charset=utf-16", asJSON, "", problem.UnsupportedMediaType},

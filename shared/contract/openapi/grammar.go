@@ -163,7 +163,8 @@ func (g *grammar) operation(docs walk.Want, parameter, body, response, callback 
 
 func (g *grammar) pathItem(item, operation, parameter *walk.Object, server walk.Want) {
 	item.Fields = fields{"summary": text(), "description": text(), "servers": walk.List(server),
-		"parameters": walk.List(walk.One(parameter)), "query": walk.One(operation).From(2), "additionalOperations": walk.Each(walk.One(operation)).From(2)}
+		"parameters": walk.List(walk.One(parameter)), "query": walk.One(operation).From(2),
+		"additionalOperations": walk.Each(walk.One(operation)).From(2)}
 	for _, method := range methods() {
 		item.Fields[strings.ToLower(method)] = walk.One(operation)
 	}

@@ -25,6 +25,9 @@ type form struct {
 	notation notation
 }
 
+// maxName is the longest media type that is taken, in bytes.
+const maxName = 255
+
 // formOf reads a Content-Type. The error has kind problem.UnsupportedMediaType.
 func formOf(mediaType string) (form, error) {
 	refused := problem.New(problem.UnsupportedMediaType,
@@ -33,7 +36,7 @@ func formOf(mediaType string) (form, error) {
 		return form{}, nil
 	}
 	name, parameters, err := mime.ParseMediaType(mediaType)
-	if err != nil {
+	if err != nil || len(name) > maxName {
 		refused.Cause = err
 		return form{}, refused
 	}

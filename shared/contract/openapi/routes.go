@@ -187,10 +187,12 @@ func (r *router) tellable(p *path, op *served) bool {
 		case !taken:
 			r.taken[key] = op
 		case !slices.EqualFunc(first.Scopes, op.Scopes, slices.Equal):
-			r.Fault(op.at, "calls cannot be told from those of %s, and the two need different scopes", walk.Quote(first.Method+" "+first.Template))
+			r.Fault(op.at, "calls cannot be told from those of %s, and the two need different scopes",
+				walk.Quote(first.Method+" "+first.Template))
 			return false
 		case covers == p.template.Calls():
-			r.Find(walk.PathQuery, op.at, "calls cannot be told from those of %s and are served as such", walk.Quote(first.Method+" "+first.Template))
+			r.Find(walk.PathQuery, op.at, "calls cannot be told from those of %s and are served as such",
+				walk.Quote(first.Method+" "+first.Template))
 			return false
 		}
 	}
@@ -218,12 +220,12 @@ func (r *router) id(p *path, method string, n *tree.Node, at *tree.Path) string 
 		id = strings.TrimSpace(given.Text)
 	}
 	if id == "" {
-		r.Find(walk.IdMissing, at, "the operation has no operationId")
+		r.Find(walk.IDMissing, at, "the operation has no operationId")
 		id, here = method+" "+p.key, at
 	}
 	if len(id) > maxID || strings.ContainsFunc(id, unicode.IsControl) {
 		if given != nil {
-			r.Find(walk.IdUnfit, here, "the operationId is longer than %d bytes or has control characters; it is served under a shortened one", maxID)
+			r.Find(walk.IDUnfit, here, "the operationId is longer than %d bytes or has control characters: it is shortened", maxID)
 		}
 		id = shorten(id)
 	}
@@ -257,7 +259,7 @@ func (r *router) elsewhere() {
 			continue
 		}
 		if _, taken := r.ids[id]; taken || seen[id] {
-			r.Find(walk.IdElsewhere, o.At, "the operationId %s is not unique", walk.Quote(id))
+			r.Find(walk.IDElsewhere, o.At, "the operationId %s is not unique", walk.Quote(id))
 		}
 		seen[id] = true
 	}

@@ -110,7 +110,8 @@ func (c *checker) accept(s, v *tree.Node, depth int) string {
 
 // value judges type, enum and const.
 func (c *checker) value(s, v *tree.Node, _ int) string {
-	if t := s.Get("type"); t != nil && !slices.ContainsFunc(append(slices.Clone(t.Items), t), func(n *tree.Node) bool { return is(v, n.Str()) }) {
+	named := func(n *tree.Node) bool { return is(v, n.Str()) }
+	if t := s.Get("type"); t != nil && !named(t) && !slices.ContainsFunc(t.Items, named) {
 		return "it is " + v.Kind.String()
 	}
 	enum := s.Get("enum")

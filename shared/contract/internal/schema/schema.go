@@ -61,7 +61,8 @@ func (s *Schemas) grammar() map[string]walk.Want {
 		"$recursiveRef": walk.Note(walk.Any).Checked(s.outdated), "$recursiveAnchor": walk.Note(walk.Any).Checked(s.outdated),
 		"$dynamicRef": {Kinds: walk.Text, Since: 1},
 	}
-	for _, key := range []string{"if", "then", "else", "contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties", "contentSchema"} {
+	for _, key := range []string{"if", "then", "else", "contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties",
+		"contentSchema"} {
 		k[key] = schema.From(1)
 	}
 	for _, key := range []string{"$id", "$schema", "$anchor", "$dynamicAnchor", "$comment", "contentEncoding", "contentMediaType"} {

@@ -98,7 +98,7 @@ func (n *Node) add(key string, value *Node) bool {
 	if len(n.Keys) == large {
 		n.index = make(map[string]int32, 2*large)
 		for i, k := range n.Keys {
-			n.index[k] = int32(i) //nolint:gosec // G115: bounded by MaxNodes
+			n.index[k] = int32(i)
 		}
 	}
 	return true

@@ -52,9 +52,9 @@ const (
 	PathQuery        Rule = "path-with-query"
 	PathOperator     Rule = "path-operator"
 	PathUnreachable  Rule = "path-unreachable"
-	IdMissing        Rule = "operation-id-missing"
-	IdUnfit          Rule = "operation-id-unfit"
-	IdElsewhere      Rule = "operation-id-repeated"
+	IDMissing        Rule = "operation-id-missing"
+	IDUnfit          Rule = "operation-id-unfit"
+	IDElsewhere      Rule = "operation-id-repeated"
 	NoOperations     Rule = "no-operations"
 	ScopeUndeclared  Rule = "scope-undeclared"
 	ScopeOnOther     Rule = "scope-on-other-scheme"
@@ -68,10 +68,6 @@ func (r Rule) advice() (contract.Level, string) {
 	switch r {
 	case UnknownField:
 		return contract.Warning, "Correct the name, remove the field, or prefix it with x- if it is an extension."
-	case UnknownKeyword:
-		return contract.Info, "Correct the keyword, remove it, or prefix it with x-."
-	case Unsupported:
-		return contract.Warning, "Use the keyword of JSON Schema 2020-12 in its place."
 	case OtherVersion:
 		return contract.Info, "Write it as the document's OpenAPI version does, or raise the version."
 	case WrongKind:
@@ -82,12 +78,32 @@ func (r Rule) advice() (contract.Level, string) {
 		return contract.Info, "Add the field: OpenAPI requires it."
 	case ComponentName:
 		return contract.Info, "Use only letters, digits, '.', '-' and '_' in names of components."
-	case RefSiblings:
-		return contract.Info, "Move the siblings into an allOf with the reference: OpenAPI 3.0 ignores them beside $ref."
 	case RefElsewhere:
 		return contract.Info, "Write the object itself: other readers will not follow the reference."
-	case BrokenLink:
-		return contract.Warning, "Name an operation of this document."
+	case RepeatedValue:
+		return contract.Info, "Write each value once."
+	case IDMissing:
+		return contract.Info, "Give the operation an operationId: it names the operation in reports and policies."
+	case IDUnfit:
+		return contract.Warning, "Choose a shorter operationId without control characters."
+	case IDElsewhere:
+		return contract.Info, "Choose an operationId of its own for each operation."
+	case FindingsOmitted:
+		return contract.Info, "Tidy up the findings that are listed."
+	default:
+		return r.schemaAdvice()
+	}
+}
+
+// schemaAdvice is that of rules about schemas and examples.
+func (r Rule) schemaAdvice() (contract.Level, string) {
+	switch r {
+	case UnknownKeyword:
+		return contract.Info, "Correct the keyword, remove it, or prefix it with x-."
+	case Unsupported:
+		return contract.Warning, "Use the keyword of JSON Schema 2020-12 in its place."
+	case RefSiblings:
+		return contract.Info, "Move the siblings into an allOf with the reference: OpenAPI 3.0 ignores them beside $ref."
 	case MappingName:
 		return contract.Warning, "Map to the name of a schema in components, or to a local reference."
 	case ExampleMismatch:
@@ -100,8 +116,16 @@ func (r Rule) advice() (contract.Level, string) {
 		return contract.Warning, "Break the circle: let the schema refer to itself only inside a property or an element."
 	case EmptySchemaList:
 		return contract.Info, "Remove the empty list or add schemas."
-	case RepeatedValue:
-		return contract.Info, "Write each value once."
+	default:
+		return r.callAdvice()
+	}
+}
+
+// callAdvice is that of rules about what is called, and by whom.
+func (r Rule) callAdvice() (contract.Level, string) {
+	switch r {
+	case BrokenLink:
+		return contract.Warning, "Name an operation of this document."
 	case ParameterForm:
 		return contract.Warning, "Give the parameter one schema, or one content entry, and a style that its place allows."
 	case ParameterIgnored:
@@ -114,12 +138,6 @@ func (r Rule) advice() (contract.Level, string) {
 		return contract.Warning, "Write the plain name: OpenAPI has no operators in path parameters, and one stands for one segment."
 	case PathUnreachable:
 		return contract.Warning, "Change the path: the gateway refuses such paths, so that no call can reach it."
-	case IdMissing:
-		return contract.Info, "Give the operation an operationId: it names the operation in reports and policies."
-	case IdUnfit:
-		return contract.Warning, "Choose a shorter operationId without control characters."
-	case IdElsewhere:
-		return contract.Info, "Choose an operationId of its own for each operation."
 	case NoOperations:
 		return contract.Warning, "Add operations: as it is, no call can be made."
 	case ScopeUndeclared:
@@ -130,10 +148,9 @@ func (r Rule) advice() (contract.Level, string) {
 		return contract.Warning, "Complete the security scheme as its type requires."
 	case StatusCode:
 		return contract.Info, "Use a status code, a range such as 4XX, or default."
-	case FindingsOmitted:
-		return contract.Info, "Tidy up the findings that are listed."
+	default:
+		return contract.Info, ""
 	}
-	return contract.Info, ""
 }
 
 // Report gathers what is wrong and what is untidy.
