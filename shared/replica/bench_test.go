@@ -18,7 +18,7 @@ func BenchmarkWarmDecision(b *testing.B) {
 	s.items[catalog.Ref{Kind: catalog.KindPlan, ID: "p"}] = catalog.Plan{ID: "p"}
 	s.items[catalog.Ref{Kind: catalog.KindAPI, ID: "x"}] = catalog.API{ID: "x"}
 	s.items[catalog.VersionRef("x", "v1")] = catalog.Version{API: "x"}
-	v := replica.New(s, time.Now, replica.Options{})
+	v := replica.New(sourceOf(s), time.Now, replica.Options{})
 	ctx := b.Context()
 	all := func() error {
 		if err := v.Fresh(ctx); err != nil {

@@ -211,30 +211,33 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
-func TestIndexesAreKeptByRevisionAndBoundedByBytes(t *testing.T) {
-	ops := func(n int) []byte {
-		var list []contract.Operation
-		for i := range n {
-			at := fmt.Sprintf("/p%d/%s", i, strings.Repeat("x", i%7))
-			at = strings.TrimSuffix(at, "/")
-			list = append(list, contract.Operation{ID: fmt.Sprint("op", i), Method: "GET", Template: at})
-		}
-		ix, err := contract.NewIndex(list)
-		if err != nil {
-			t.Fatal(err)
-		}
-		chunk, err := ix.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return chunk
+// routes encodes an index of n operations.
+func routes(t *testing.T, n int) []byte {
+	t.Helper()
+	var list []contract.Operation
+	for i := range n {
+		at := fmt.Sprintf("/p%d/%s", i, strings.Repeat("x", i%7))
+		at = strings.TrimSuffix(at, "/")
+		list = append(list, contract.Operation{ID: fmt.Sprint("op", i), Method: "GET", Template: at})
 	}
-	small := ops(3)
+	ix, err := contract.NewIndex(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunk, err := ix.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chunk
+}
+
+func TestIndexesAreKeptByRevisionAndBoundedByBytes(t *testing.T) {
+	small := routes(t, 3)
 	w := newWorld(t, replica.Options{IndexBytes: 3 * len(small)})
 	for _, r := range []catalog.RevisionID{"r1", "r2", "r3", "r4", "r5"} {
 		w.store.chunks[r] = small
 	}
-	w.store.chunks["huge"] = ops(300)
+	w.store.chunks["huge"] = routes(t, 300)
 	w.store.chunks["garbled"] = []byte("garbled")
 	w.settle()
 	get := func(r catalog.RevisionID) error {

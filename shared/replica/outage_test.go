@@ -60,6 +60,9 @@ func TestInAnOutage(t *testing.T) {
 			t.Errorf("%d attempts in 10 s, want one a second", got)
 		}
 	})
+}
+
+func TestTheGraceOfAnOutage(t *testing.T) {
 	t.Run("known entries are served until StaleMax after the last good check, then nothing is", func(t *testing.T) {
 		w := outage(t) // its last good check was 1 s ago
 		w.clock.add(58 * time.Second)
@@ -108,6 +111,9 @@ func TestInAnOutage(t *testing.T) {
 			t.Errorf("got %v, want unavailable", err)
 		}
 	})
+}
+
+func TestAnOutageInMidFeedIsNoGap(t *testing.T) {
 	t.Run("entries that were read before it broke off are not read as a gap", func(t *testing.T) {
 		w := newWorld(t, replica.Options{})
 		w.named("a", "a1")

@@ -146,7 +146,7 @@ func TestTheViewFollowsAnyHistory(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		c := newClock()
 		s := newStore(c)
-		v := replica.New(s, c.now, replica.Options{Entries: rapid.IntRange(1, 4).Draw(r, "entries"), StaleMax: time.Minute})
+		v := replica.New(sourceOf(s), c.now, replica.Options{Entries: rapid.IntRange(1, 4).Draw(r, "entries"), StaleMax: time.Minute})
 		s.page = rapid.IntRange(0, 3).Draw(r, "page")
 		ids := []catalog.AppID{"a", "b", "c", "d"}
 		h := &history{values: map[catalog.AppID][]spell{"a": {{name: "(none)"}}, "b": {{name: "(none)"}}, "c": {{name: "(none)"}}, "d": {{name: "(none)"}}}}

@@ -62,8 +62,8 @@ type Products interface {
 	RevisionChunk(ctx context.Context, api catalog.APIID, v catalog.VersionID, r catalog.RevisionID, name string) ([]byte, error)
 }
 
-// Source is the store.
-type Source interface {
+// Source is the store: one value in all three roles.
+type Source struct {
 	Feed
 	Callers
 	Products

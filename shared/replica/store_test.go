@@ -2,6 +2,7 @@ package replica_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -38,7 +39,7 @@ func (c *clock) add(d time.Duration) {
 func (c *clock) addWall(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	*(*uint64)(unsafe.Pointer(&c.at)) += uint64(d/time.Second) << 30
+	*(*uint64)(unsafe.Pointer(&c.at)) += uint64(d/time.Second) << 30 //nolint:gosec // G103: see above
 }
 
 // store is a small database with a feed: what it was told to hold, with everything that can go wrong on the way.
@@ -173,7 +174,10 @@ func load[T any](ctx context.Context, s *store, op string, ref catalog.Ref) (T, 
 	if !ok {
 		return v, problem.New(problem.NotFound, "no such %s", ref.Kind)
 	}
-	return item.(T), nil
+	if v, ok = item.(T); !ok {
+		return v, fmt.Errorf("%s is a %T", ref, item)
+	}
+	return v, nil
 }
 
 func (s *store) Credential(ctx context.Context, hash string) (catalog.Credential, error) {
@@ -221,6 +225,8 @@ func (s *store) RevisionChunk(
 
 func appRef(id catalog.AppID) catalog.Ref { return catalog.Ref{Kind: catalog.KindApp, ID: string(id)} }
 
+func sourceOf(s *store) replica.Source { return replica.Source{Feed: s, Callers: s, Products: s} }
+
 // world is a view on a store with a clock.
 type world struct {
 	*testing.T
@@ -232,7 +238,7 @@ type world struct {
 func newWorld(t *testing.T, o replica.Options) *world {
 	c := newClock()
 	s := newStore(c)
-	return &world{T: t, clock: c, store: s, view: replica.New(s, c.now, o)}
+	return &world{T: t, clock: c, store: s, view: replica.New(sourceOf(s), c.now, o)}
 }
 
 func (w *world) fresh() {

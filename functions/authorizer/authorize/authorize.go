@@ -70,8 +70,8 @@ type Terms interface {
 	Plan(ctx context.Context, id catalog.PlanID) (catalog.Plan, error)
 }
 
-// View is the configuration: replica.View outside of tests.
-type View interface {
+// View is the configuration: one value in all four roles, a replica.View.
+type View struct {
 	Freshness
 	Callers
 	Products

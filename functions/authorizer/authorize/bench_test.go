@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sluice/functions/authorizer/authorize"
-	"sluice/shared/replica"
 	"sluice/shared/telemetry"
 )
 
@@ -24,7 +23,7 @@ func cpu(b *testing.B) time.Duration {
 // BenchmarkHandle is the own work of a call: the decision with its Rego, its encoding and its log line.
 func BenchmarkHandle(b *testing.B) {
 	w := newWorld(b)
-	w.auth = authorize.New(authorize.Deps{View: replica.New(w.store, time.Now, replica.Options{}), Policy: access(b), Now: time.Now,
+	w.auth = authorize.New(authorize.Deps{View: viewOf(w.store, time.Now), Policy: access(b), Now: time.Now,
 		Log: telemetry.New(io.Discard, slog.LevelInfo)})
 	for name, e := range map[string]struct {
 		path, key, want string

@@ -103,7 +103,7 @@ func TestManyAtOnce(t *testing.T) {
 		wg.Go(func() {
 			for range 50 {
 				out, err := w.auth.Handle(t.Context(), event)
-				if err != nil || !out.IsAuthorized || strings.Contains(out.Context["decision"].(string), `"r":{"c"`) {
+				if text, ok := out.Context["decision"].(string); err != nil || !ok || strings.Contains(text, `"r":{"c"`) {
 					t.Errorf("%+v, %v", out, err)
 				}
 				if _, err := w.auth.Handle(t.Context(), junk); err != nil {

@@ -23,8 +23,10 @@ func Wire(s settings.Authorizer, table *dynamo.Table, now func() time.Time, log 
 	if staleMax == 0 {
 		staleMax = replica.NoGrace // a setting of 0 seconds is meant
 	}
+	source := replica.Source{Feed: table, Callers: table, Products: table}
+	view := replica.New(source, now, replica.Options{StaleMax: staleMax})
 	return New(Deps{
-		View:   replica.New(table, now, replica.Options{StaleMax: staleMax}),
+		View:   View{Freshness: view, Callers: view, Products: view, Terms: view},
 		Policy: access,
 		Now:    now,
 		Log:    log.With("environment", s.Environment),

@@ -75,7 +75,10 @@ func load[T any](s *store, ref catalog.Ref) (T, error) {
 	if !ok {
 		return v, problem.New(problem.NotFound, "no such %s", ref.Kind)
 	}
-	return item.(T), nil
+	if v, ok = item.(T); !ok {
+		return v, fmt.Errorf("%s is a %T", ref, item)
+	}
+	return v, nil
 }
 
 func (s *store) Credential(_ context.Context, hash string) (catalog.Credential, error) {
@@ -186,9 +189,14 @@ func newWorld(t testing.TB, policies ...authorize.Policy) *world {
 		decider = access(t)
 	}
 	now := func() time.Time { return w.at }
-	w.auth = authorize.New(authorize.Deps{View: replica.New(w.store, now, replica.Options{}), Policy: decider, Now: now,
+	w.auth = authorize.New(authorize.Deps{View: viewOf(w.store, now), Policy: decider, Now: now,
 		Log: telemetry.New(&w.log, slog.LevelDebug)})
 	return w
+}
+
+func viewOf(s *store, now func() time.Time) authorize.View {
+	v := replica.New(replica.Source{Feed: s, Callers: s, Products: s}, now, replica.Options{})
+	return authorize.View{Freshness: v, Callers: v, Products: v, Terms: v}
 }
 
 // access is the real policy, compiled anew: tests may run side by side.
