@@ -10,6 +10,9 @@ import (
 // ETag is the entity tag of a revision of a resource.
 func ETag(rev int64) string { return `"` + strconv.FormatInt(rev, 10) + `"` }
 
+// TagsPattern is how the document describes If-Match and If-None-Match. ParseTags takes all of it, and more spaces.
+const TagsPattern = `^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$`
+
 // Tags is the value of an If-Match or If-None-Match header. The zero Tags is a header that was not sent.
 type Tags struct {
 	sent bool

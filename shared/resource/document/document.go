@@ -84,7 +84,7 @@ func parameters(o resource.Operation) []*huma.Param {
 	header := func(name, description string, schema *huma.Schema) {
 		out = append(out, &huma.Param{Name: name, In: "header", Description: description, Schema: schema})
 	}
-	tags := shape.Matching("", `^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$`)
+	tags := shape.Matching("", resource.TagsPattern)
 	switch o.Conditional {
 	case resource.IfMatch:
 		header("If-Match", "Change only this state: its ETag, or `*`.", tags)
