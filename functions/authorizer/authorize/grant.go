@@ -40,24 +40,6 @@ func (f *facts) target() decision.Target {
 		Operation: op.ID, Route: op.Template, Path: f.upstream, Upstream: f.version.Upstream}
 }
 
-// limits are the plan's, each named after it.
-func (f *facts) limits() []decision.Limit {
-	limits := make([]decision.Limit, 0, 2)
-	if r := f.plan.Rate; r != nil {
-		burst := r.Burst
-		if burst == 0 {
-			burst = r.Requests
-		}
-		limits = append(limits, decision.Limit{Kind: decision.RateLimit, Name: string(f.plan.ID) + "-rate",
-			Requests: r.Requests, Seconds: r.Seconds, Burst: max(1, burst)})
-	}
-	if q := f.plan.Quota; q != nil {
-		limits = append(limits, decision.Limit{Kind: decision.QuotaLimit, Name: string(f.plan.ID) + "-quota",
-			Requests: q.Requests, Period: q.Period})
-	}
-	return limits
-}
-
 // notice tells of the version's end, if it is near.
 func (f *facts) notice() *decision.Notice {
 	if f.version.State != catalog.Deprecated {

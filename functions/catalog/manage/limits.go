@@ -81,7 +81,7 @@ func (m *manager) readLimits(ctx context.Context, call *resource.Call) (*resourc
 		return nil, fmt.Errorf("read limits: %w", err)
 	}
 	now := call.Now()
-	_, verdict, err := limit.Plan(limitsOf(plan), state, now, 0)
+	_, verdict, err := limit.Plan(decision.LimitsOf(plan), state, now, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read limits: %w", err)
 	}
@@ -98,20 +98,4 @@ func (m *manager) readLimits(ctx context.Context, call *resource.Call) (*resourc
 		Subscription catalog.SubscriptionID `json:"subscription"`
 		Limits       []standing             `json:"limits"`
 	}{grant.ID, standings}}, nil
-}
-
-// limitsOf are the limits of a plan, as the authorizer gives them to each call.
-func limitsOf(p catalog.Plan) []decision.Limit {
-	var limits []decision.Limit
-	if r := p.Rate; r != nil {
-		burst := r.Burst
-		if burst == 0 {
-			burst = r.Requests
-		}
-		limits = append(limits, decision.Limit{Kind: decision.RateLimit, Name: string(p.ID) + "-rate", Requests: r.Requests, Seconds: r.Seconds, Burst: max(1, burst)})
-	}
-	if q := p.Quota; q != nil {
-		limits = append(limits, decision.Limit{Kind: decision.QuotaLimit, Name: string(p.ID) + "-quota", Requests: q.Requests, Period: q.Period})
-	}
-	return limits
 }
