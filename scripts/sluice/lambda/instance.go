@@ -184,7 +184,7 @@ func (i *instance) served() bool {
 func (i *instance) dispatch(v *invocation) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.dead || i.closing {
+	if i.dead || i.closing || !i.process.Alive() {
 		return false
 	}
 	if i.frozen {

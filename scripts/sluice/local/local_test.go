@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -301,6 +302,7 @@ func TestAKilledFunctionProcessCostsAtMostItsCallInFlight(t *testing.T) {
 		if err := syscall.Kill(a.PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
+		eventually(t, "the process has ended", func() bool { return !slices.Contains(r.children(), a.PID) })
 		r.ask(r.gateway + "/a")
 	}
 }

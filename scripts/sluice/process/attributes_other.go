@@ -9,3 +9,13 @@ func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: tr
 
 // EndWithParent does nothing here.
 func EndWithParent() error { return nil }
+
+// Alive reports whether the process has not ended yet, as far as is known.
+func (p *Process) Alive() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
