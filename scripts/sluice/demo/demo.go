@@ -73,26 +73,25 @@ type Key struct {
 type Keys map[string]Key
 
 // Seed makes what is missing. The upstream's address is that of this run. The file keeps the keys, since nobody can read
-// them back; a key that is lost, revoked or expired is replaced.
-func Seed(ctx context.Context, c *client.Client, upstreamURL, file string) (Keys, error) {
+// them back; a key that is lost, revoked or expired is replaced. Fresh says that one was: on the first run above all.
+func Seed(ctx context.Context, c *client.Client, upstreamURL, file string) (keys Keys, fresh bool, err error) {
 	for _, t := range things(upstreamURL) {
 		if err := ensure(ctx, c, t); err != nil {
-			return nil, fmt.Errorf("make the demo: %w", err)
+			return nil, false, fmt.Errorf("make the demo: %w", err)
 		}
 	}
 	if err := publish(ctx, c, upstreamURL); err != nil {
-		return nil, fmt.Errorf("publish the demo's API: %w", err)
+		return nil, false, fmt.Errorf("publish the demo's API: %w", err)
 	}
 	for _, a := range apps {
 		if err := subscribe(ctx, c, a.id, a.plan); err != nil {
-			return nil, fmt.Errorf("subscribe %s: %w", a.id, err)
+			return nil, false, fmt.Errorf("subscribe %s: %w", a.id, err)
 		}
 	}
-	keys, err := issue(ctx, c, file)
-	if err != nil {
-		return nil, fmt.Errorf("issue the demo's keys: %w", err)
+	if keys, fresh, err = issue(ctx, c, file); err != nil {
+		return nil, false, fmt.Errorf("issue the demo's keys: %w", err)
 	}
-	return keys, nil
+	return keys, fresh, nil
 }
 
 // ensure makes a resource that is not there.
@@ -163,39 +162,39 @@ func subscribe(ctx context.Context, c *client.Client, app, plan string) error {
 	return err
 }
 
-// issue gives each app a key that works.
-func issue(ctx context.Context, c *client.Client, file string) (Keys, error) {
+// issue gives each app a key that works, and says whether one is new.
+func issue(ctx context.Context, c *client.Client, file string) (Keys, bool, error) {
 	keys := Keys{}
 	kept, err := os.ReadFile(file) // #nosec G304 -- in the data folder
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, false, err
 	}
 	if err == nil && json.Unmarshal(kept, &keys) != nil {
 		keys = Keys{} // garbled: new ones
 	}
-	changed := false
+	fresh := false
 	for _, a := range apps {
 		works, err := usable(ctx, c, a.id, keys[a.id])
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if works {
 			continue
 		}
 		var k Key
 		if _, err := c.Call(ctx, http.MethodPost, "/apps/"+a.id+"/keys", "", object{}, &k); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		keys[a.id], changed = k, true
+		keys[a.id], fresh = k, true
 	}
-	if !changed {
-		return keys, nil
+	if !fresh {
+		return keys, false, nil
 	}
 	b, err := json.MarshalIndent(keys, "", "  ")
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return keys, bootstrap.WriteSecret(file, append(b, '\n'))
+	return keys, true, bootstrap.WriteSecret(file, append(b, '\n'))
 }
 
 // usable reports whether the platform still knows the key and lets it pass.

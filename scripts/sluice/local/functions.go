@@ -57,7 +57,7 @@ func (c *cloud) env(f template.Function) map[string]string {
 	t := c.tableSettings()
 	maps.Copy(env, map[string]string{"TABLE_NAME": t.Name, "AWS_REGION": t.Region, "AWS_DEFAULT_REGION": t.Region,
 		"AWS_ACCESS_KEY_ID": t.AccessKeyID, "AWS_SECRET_ACCESS_KEY": t.SecretAccessKey, "AWS_ENDPOINT_URL_DYNAMODB": t.Endpoint,
-		"SLUICE_UPSTREAM_NETWORKS": string(settings.LoopbackToo)})
+		"SLUICE_UPSTREAM_NETWORKS": string(settings.LoopbackToo), "SLUICE_FLUSH_SECONDS": "1"}) // usage shows sooner
 	maps.Copy(env, c.Env)
 	return env
 }

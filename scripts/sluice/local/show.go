@@ -18,6 +18,9 @@ import (
 	"sluice/scripts/sluice/schedule"
 )
 
+// countLimit is how long the first start waits for usage to show: it is folded every few seconds.
+const countLimit = 10 * time.Second
+
 // printer writes lines for someone watching, from any goroutine.
 type printer struct {
 	w   io.Writer
@@ -111,15 +114,10 @@ func (c *cloud) show(ctx context.Context) error {
 		AdminKey: filepath.Join(c.DataDir, bootstrap.FileName)}
 	var keys demo.Keys
 	if c.Demo {
-		shop, err := c.openShop(ctx)
-		if err != nil {
+		var err error
+		if keys, err = c.seed(ctx, at); err != nil {
 			return err
 		}
-		keys, err = demo.Seed(ctx, client.New(at.Management, c.adminKey), shop, filepath.Join(c.DataDir, demo.FileName))
-		if err != nil {
-			return err
-		}
-		c.out.say("demo: the API orders, with its backend at %s", shop)
 	}
 	c.out.line(fmt.Sprintf("\ngateway      %s/{api}/{version}/…\nmanagement   %s/admin/v1, its contract at %s/admin/v1/openapi.json\nportal       %s/\nadmin key    %s\ndata, logs   %s",
 		at.Gateway, at.Management, at.Management, at.Management, at.AdminKey, c.DataDir))
@@ -133,6 +131,43 @@ func (c *cloud) show(ctx context.Context) error {
 	}
 	c.out.line("")
 	return nil
+}
+
+// seed makes the demo. On its first run there are a few calls, too, so that usage has something to show.
+func (c *cloud) seed(ctx context.Context, at demo.Places) (demo.Keys, error) {
+	shop, err := c.openShop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	admin := client.New(at.Management, c.adminKey)
+	keys, fresh, err := demo.Seed(ctx, admin, shop, filepath.Join(c.DataDir, demo.FileName))
+	if err != nil {
+		return nil, err
+	}
+	c.out.say("demo: the API orders, with its backend at %s", shop)
+	if !fresh {
+		return keys, nil
+	}
+	calls, err := demo.Visit(ctx, at.Gateway, keys)
+	if err != nil {
+		return nil, err
+	}
+	if c.Freeze { // a frozen instance keeps its last counts until it is called again
+		c.out.say("demo: %d calls made", calls)
+		return keys, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, countLimit)
+	defer cancel()
+	counted, err := demo.Counted(ctx, admin, calls)
+	if err != nil {
+		return nil, err
+	}
+	if !counted {
+		c.out.say("demo: %d calls made; usage does not show them yet", calls)
+		return keys, nil
+	}
+	c.out.say("demo: %d calls made and counted", calls)
+	return keys, nil
 }
 
 // openShop starts the demo's backend and gives its URL.
