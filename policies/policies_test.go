@@ -50,7 +50,7 @@ func parsed(t *testing.T) map[string]*ast.Module {
 
 func TestRego(t *testing.T) {
 	ctx := context.Background()
-	results, err := tester.NewRunner().SetDefaultRegoVersion(ast.RegoV1).RaiseBuiltinErrors(true).Run(ctx, parsed(t))
+	results, err := tester.NewRunner().SetDefaultRegoVersion(ast.RegoV1).RaiseBuiltinErrors(true).SetModules(parsed(t)).RunTests(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

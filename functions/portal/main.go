@@ -17,7 +17,7 @@ import (
 
 func main() {
 	log := telemetry.New(os.Stdout, slog.LevelInfo)
-	serve, err := start(log)
+	serve, err := start()
 	if err != nil {
 		log.Error("start", "error", err)
 		os.Exit(1)
@@ -25,12 +25,12 @@ func main() {
 	lambda.Start(serve)
 }
 
-func start(log *slog.Logger) (gatewayevent.Function, error) {
+func start() (gatewayevent.Function, error) {
 	s, err := settings.LoadPortal(os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	log = telemetry.New(os.Stdout, s.LogLevel)
+	log := telemetry.New(os.Stdout, s.LogLevel)
 	table, err := dynamo.Open(s.Table)
 	if err != nil {
 		return nil, err

@@ -2,18 +2,24 @@ package catalog
 
 import "time"
 
-// The ids. Slugs are chosen by the admin; SubscriptionID and KeyID are UUIDs that the platform chooses.
+// TeamID and the ids up to AppID are slugs that an admin chooses.
 type (
-	TeamID         string
-	APIID          string
-	VersionID      string // the name of a version inside its API: "v1"
-	PlanID         string
-	ConsumerID     string
-	AppID          string
+	TeamID     string
+	APIID      string
+	VersionID  string // the name of a version inside its API: "v1"
+	PlanID     string
+	ConsumerID string
+	AppID      string
+)
+
+// SubscriptionID and KeyID are UUIDs that the platform chooses.
+type (
 	SubscriptionID string
 	KeyID          string
-	RevisionID     string // hex SHA-256 of the contract's source
 )
+
+// RevisionID is the hex SHA-256 of a contract's source.
+type RevisionID string
 
 // Contact is a way to reach somebody: kind "email", "chat", "phone", "url" ...
 type Contact struct {

@@ -131,7 +131,7 @@ func minted(s string) bool {
 func checksum(s string) uint32 {
 	crc := ^uint32(0)
 	for i := range len(s) {
-		crc = crc32.IEEETable[byte(crc)^s[i]] ^ crc>>8
+		crc = crc32.IEEETable[byte(crc&0xff)^s[i]] ^ crc>>8 // #nosec G115 -- the low byte is what is meant
 	}
 	return ^crc
 }

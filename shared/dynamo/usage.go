@@ -20,13 +20,13 @@ import (
 const FoldItems = 100
 
 const (
-	tombstoneRetention = 24 * time.Hour
+	tombstoneRetention = 7 * 24 * time.Hour
 	foldAttempts       = 8
 )
 
 // PutUsage hands a flushed record to the rollup. A record with this ID that waits already is success, so a flush whose
-// answer was lost may be repeated. expires must lie within a day of the first flush: a record that comes back after its fold
-// is recognised for a day.
+// answer was lost may be repeated. expires must lie within a week of the first flush: a record that comes back after its fold
+// is recognised for a week.
 //
 // Access: one conditional PutItem, 1 WCU per KB.
 func (t *Table) PutUsage(ctx context.Context, p usage.Pending, expires time.Time) error {
@@ -65,7 +65,7 @@ func (t *Table) PendingUsage(ctx context.Context, shard, limit int) ([]usage.Pen
 	return waiting, nil
 }
 
-// FoldUsage adds what the records in done amount to and removes them, all or nothing, and remembers for a day that they
+// FoldUsage adds what the records in done amount to and removes them, all or nothing, and remembers for a week that they
 // were folded. problem.Conflict says that one of them was folded or dropped by somebody else, and nothing was added;
 // problem.TooLarge that 2 × len(done) + len(add) exceeds FoldItems.
 //

@@ -80,7 +80,7 @@ const Shards = 16
 
 // PendingRetention is how long a record waits for the rollup, from the first time that it was handed out. It bounds
 // repeated flushes too: the store remembers folded records for as long, so one that comes back is recognised or expired.
-const PendingRetention = 24 * time.Hour
+const PendingRetention = 7 * 24 * time.Hour
 
 // Shard is where the record with this ID waits.
 func Shard(id string) int {

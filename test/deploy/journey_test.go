@@ -50,10 +50,9 @@ func send(t *testing.T, method, url, body string, headers ...string) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
+	if closed := resp.Body.Close(); err != nil || closed != nil {
+		t.Fatal(err, closed)
 	}
 	out := answer{status: resp.StatusCode, header: resp.Header}
 	if err := json.Unmarshal(b, &out.body); err != nil && len(bytes.TrimSpace(b)) > 0 {
