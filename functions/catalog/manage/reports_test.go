@@ -12,7 +12,6 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/dynamo"
-	"sluice/shared/limit"
 	"sluice/shared/usage"
 	"sluice/test/engine"
 	"sluice/test/management/front"
@@ -121,47 +120,6 @@ func TestUsageIsAskedByWindowAndGroup(t *testing.T) {
 		a := d.Do("GET", "/admin/v1/usage?"+query, front.Request{})
 		if a.Status != 422 || !cmp.Equal(a.Pointers(t), []string{pointer}) {
 			t.Errorf("%s: %d %s", query, a.Status, a.Body)
-		}
-	}
-}
-
-func TestLimitsShowTheLiveCounters(t *testing.T) {
-	clock := front.NewClock()
-	table, _ := engine.Table(t, dynamo.WithClock(clock.Now))
-	d := on(t, table, clock)
-	seed(d)
-	d.Do("GET", "/admin/v1/limits?app=shop&api=orders", front.Request{}).WantProblem(t, 404, "not_found")
-	s := d.Must(http.StatusCreated, "POST", "/admin/v1/subscriptions", `{"app":"shop","api":"orders","plan":"basic"}`)
-	read := func() string {
-		var got []string
-		body := d.Must(http.StatusOK, "GET", "/admin/v1/limits?app=shop&api=orders", "")
-		if body["subscription"] != s["id"] {
-			t.Errorf("%v", body)
-		}
-		for _, item := range body.List("limits") {
-			l := front.Of(item)
-			got = append(got, fmt.Sprintf("%v %v %v/%v left %v", l["name"], l["kind"], l["used"], l["limit"], l["remaining"]))
-		}
-		return strings.Join(got, ", ")
-	}
-	if got := read(); got != "basic-rate rate 0/10 left 10, basic-quota quota 0/1000 left 1000" {
-		t.Errorf("fresh: %s", got)
-	}
-	step := limit.Step{QuotaReset: &limit.QuotaReset{Period: "2026-11-23", Units: 4},
-		RateSet: &limit.RateSet{To: clock.Now().UnixNano() + 4*int64(100*time.Millisecond), Below: clock.Now().UnixNano()}, Expires: clock.Now().Add(time.Hour)}
-	if _, applied, err := table.ApplyLimit(t.Context(), s.Text("id"), step); err != nil || !applied {
-		t.Fatal(applied, err)
-	}
-	if got := read(); got != "basic-rate rate 4/10 left 6, basic-quota quota 4/1000 left 996" {
-		t.Errorf("after four calls: %s", got)
-	}
-	clock.Pass(24 * time.Hour)
-	if got := read(); got != "basic-rate rate 0/10 left 10, basic-quota quota 0/1000 left 1000" {
-		t.Errorf("a day later: %s", got)
-	}
-	for query, status := range map[string]int{"": 422, "app=shop": 422, "app=shop&api=nothing": 422, "app=nothing&api=orders": 404} {
-		if a := d.Do("GET", "/admin/v1/limits?"+query, front.Request{}); a.Status != status {
-			t.Errorf("%q: %d %s", query, a.Status, a.Body)
 		}
 	}
 }
