@@ -148,7 +148,7 @@ func (a *Authorizer) gateway(ctx context.Context, r *request, d *decision.Decisi
 		return err
 	}
 	d.Caller = who.named()
-	what, err := a.find(ctx, r.call.Method, path, who)
+	what, err := a.find(ctx, r, path, who)
 	if err != nil {
 		return err
 	}

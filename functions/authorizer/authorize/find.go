@@ -22,8 +22,9 @@ type facts struct {
 	successor string // path of the version to move to, "/orders/v2"; "" if there is none that is shown
 }
 
-// find gathers what the call is about. It refuses nothing; an error means that something could not be read.
-func (a *Authorizer) find(ctx context.Context, method string, path gatewayevent.Path, who *caller) (*facts, error) {
+// find gathers what the call is about. It refuses nothing; an error means that something could not be read. The query only
+// tells operations of one path and method apart, for whoever counts them: they all need the same scopes.
+func (a *Authorizer) find(ctx context.Context, r *request, path gatewayevent.Path, who *caller) (*facts, error) {
 	f := &facts{}
 	if len(path.Segments) < 2 || !slug(path.Segments[0]) || !slug(path.Segments[1]) {
 		return f, nil
@@ -57,7 +58,7 @@ func (a *Authorizer) find(ctx context.Context, method string, path gatewayevent.
 	if path.Trailing && len(rest) > 0 {
 		rest = append(slices.Clip(rest), "") // a slash at the end makes another path
 	}
-	f.plan, f.match = &plan, routes.Match(method, rest)
+	f.plan, f.match = &plan, routes.MatchQuery(r.call.Method, rest, r.query)
 	return f, nil
 }
 

@@ -144,6 +144,8 @@ var operations = []contract.Operation{
 	{ID: "getOrder", Method: "GET", Template: "/orders/{id}", Scopes: [][]string{{"orders.read"}, {"orders.admin", "orders.all"}}},
 	{ID: "deleteOrder", Method: "DELETE", Template: "/orders/{id}", Scopes: [][]string{{"orders.admin", "orders.all"}}},
 	{ID: "root", Method: "GET", Template: "/"},
+	{ID: "search", Method: "POST", Template: "/search", Scopes: [][]string{{"orders.read"}}},
+	{ID: "searchBeta", Method: "POST", Template: "/search?beta=true", Scopes: [][]string{{"orders.read"}}},
 }
 
 // mint makes the secret for a name: the same name, the same secret.
