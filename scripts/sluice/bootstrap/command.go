@@ -3,7 +3,6 @@ package bootstrap
 import (
 	"crypto/rand"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -15,11 +14,12 @@ import (
 )
 
 // Command is `sluice bootstrap`.
-func Command() *cobra.Command {
+func Command(env settings.Env) *cobra.Command {
 	folder := ".sluice"
-	if v := os.Getenv("SLUICE_DATA_DIR"); v != "" {
+	if v, _ := env("SLUICE_DATA_DIR"); v != "" {
 		folder = v
 	}
+	wanted, _ := env("SLUICE_ADMIN_KEY")
 	c := &cobra.Command{
 		Use: "bootstrap", Short: "Make the first admin key of a deployment", Args: cobra.NoArgs,
 		Long: `Makes the first admin key and writes it to the table. The table and the right to write to it come from the
@@ -28,7 +28,7 @@ AWS_SESSION_TOKEN; AWS_ENDPOINT_URL_DYNAMODB names another engine, where the tab
 
 SLUICE_ADMIN_KEY is taken as the key if it is set. The key is kept in the data folder; running it again changes nothing.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			common, err := settings.LoadRollup(os.LookupEnv) // needs the table and nothing else
+			common, err := settings.LoadRollup(env) // needs the table and nothing else
 			if err != nil {
 				return err
 			}
@@ -41,7 +41,7 @@ SLUICE_ADMIN_KEY is taken as the key if it is set. The key is kept in the data f
 					return fmt.Errorf("make the table: %w", err)
 				}
 			}
-			if _, err := Ensure(c.Context(), On(table), folder, os.Getenv("SLUICE_ADMIN_KEY")); err != nil {
+			if _, err := Ensure(c.Context(), On(table), folder, wanted); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "the admin key is in %s\n", filepath.Join(folder, FileName))
