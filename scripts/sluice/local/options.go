@@ -2,11 +2,12 @@ package local
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"sluice/shared/settings"
 )
 
 // Options is what `sluice local` can be told.
@@ -29,8 +30,14 @@ type Options struct {
 }
 
 // Command is `sluice local`.
-func Command() *cobra.Command {
-	o := Options{AdminKey: os.Getenv("SLUICE_ADMIN_KEY"), Demo: os.Getenv("SLUICE_DEMO") != "off"}
+func Command(env settings.Env) *cobra.Command {
+	or := func(name, standard string) string {
+		if v, _ := env(name); v != "" {
+			return v
+		}
+		return standard
+	}
+	o := Options{AdminKey: or("SLUICE_ADMIN_KEY", ""), Demo: or("SLUICE_DEMO", "on") != "off"}
 	c := &cobra.Command{
 		Use: "local", Short: "Run the whole platform on this machine",
 		Args: func(c *cobra.Command, args []string) error { return errors.Join(cobra.NoArgs(c, args), o.check()) },
@@ -41,9 +48,9 @@ Environment: SLUICE_GATEWAY_ADDR, SLUICE_MANAGEMENT_ADDR, SLUICE_DATA_DIR (defau
 		RunE: func(c *cobra.Command, _ []string) error { return Run(c.Context(), o, c.OutOrStdout()) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.GatewayAddr, "gateway-addr", fromEnv("SLUICE_GATEWAY_ADDR", "127.0.0.1:8080"), "where consumers call")
-	f.StringVar(&o.ManagementAddr, "management-addr", fromEnv("SLUICE_MANAGEMENT_ADDR", "127.0.0.1:8081"), "where admins call, and the portal is")
-	f.StringVar(&o.DataDir, "data-dir", fromEnv("SLUICE_DATA_DIR", ".sluice"), "data, logs and keys")
+	f.StringVar(&o.GatewayAddr, "gateway-addr", or("SLUICE_GATEWAY_ADDR", "127.0.0.1:8080"), "where consumers call")
+	f.StringVar(&o.ManagementAddr, "management-addr", or("SLUICE_MANAGEMENT_ADDR", "127.0.0.1:8081"), "where admins call, and the portal is")
+	f.StringVar(&o.DataDir, "data-dir", or("SLUICE_DATA_DIR", ".sluice"), "data, logs and keys")
 	f.StringVar(&o.Root, "root", ".", "the repository")
 	f.StringVar(&o.FunctionsDir, "functions-dir", "", "where <function>/bootstrap is (default <root>/bin/functions)")
 	f.BoolVar(&o.InProcess, "in-process", false, "call the handlers directly, without processes")
@@ -55,13 +62,6 @@ Environment: SLUICE_GATEWAY_ADDR, SLUICE_MANAGEMENT_ADDR, SLUICE_DATA_DIR (defau
 	f.StringToStringVar(&o.Env, "env", nil, "more variables for every function: NAME=VALUE,…")
 	f.BoolVar(&o.WithParent, "with-parent", false, "end when the process that started this one ends")
 	return c
-}
-
-func fromEnv(name, standard string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return standard
 }
 
 // check says what cannot be.
