@@ -56,17 +56,21 @@ func PlaneOf(routeKey string) decision.Plane {
 	return decision.Gateway
 }
 
-// Header finds a header whatever case the event writes it in. HTTP APIs write lower case; others exist.
+// Header finds a header whatever case the event writes it in; name is in lower case. HTTP APIs write lower case and join
+// what comes twice; others exist. Of several spellings it is the one in lower case, failing that the first by code point,
+// so that whoever asks again is told the same. Field names are ASCII: a letter that only folds to one of name is another.
 func Header(headers map[string]string, name string) (string, bool) {
 	if v, ok := headers[name]; ok {
 		return v, true
 	}
+	var spelling, value string
+	found := false
 	for k, v := range headers {
-		if strings.EqualFold(k, name) {
-			return v, true
+		if len(k) == len(name) && strings.EqualFold(k, name) && (!found || k < spelling) {
+			spelling, value, found = k, v, true
 		}
 	}
-	return "", false
+	return value, found
 }
 
 // ProblemResponse answers with a problem. Extra headers are written as given, in lower case.
