@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/scripts/sluice/bench"
 	"sluice/scripts/sluice/bootstrap"
 	"sluice/scripts/sluice/local"
 )
@@ -29,6 +30,7 @@ func run(args []string) int {
 		PersistentPreRun: func(*cobra.Command, []string) { begun = true },
 	}
 	root.AddCommand(local.Command(), bootstrap.Command())
+	root.AddCommand(bench.Command())
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
 	switch {
