@@ -16,7 +16,7 @@ LINT         := $(PRIVATE)/bin/golangci-lint-$(LINT_VERSION)
 
 # What `sam build` passes in; a bundle for another processor: make build LAMBDA_GOARCH=amd64.
 LAMBDA_GOARCH ?= arm64
-SAM           ?= sam
+SAM           ?=
 
 .PHONY: help
 help: ## say what there is (the default)
@@ -44,11 +44,12 @@ test: ## install what is missing and run every test that needs no cloud and no b
 	go test ./...
 
 .PHONY: build
-build: ## `sam build` for the cloud (SAM=path of the SAM CLI)
-	LAMBDA_GOARCH=$(LAMBDA_GOARCH) $(SAM) build
+build: ## `sam build` for the cloud; installs the SAM CLI here if there is none (SAM=path of yours)
+	@sam=$(SAM); sam=$${sam:-$$(command -v sam || echo "$$(test/deploy/tools.sh sam)/bin/sam")}; \
+	  SAM_CLI_TELEMETRY=0 LAMBDA_GOARCH=$(LAMBDA_GOARCH) "$$sam" build
 
 .PHONY: check
-check: format vet lint race structure store templates deploy management ## what CI runs: format, lint, race tests, structure, store, templates, deploy
+check: format vet lint race structure store management templates deploy ## what CI runs: all of the parts below, in this order
 	@echo 'check: all of it passed'
 
 # --- what is installed and built here ---------------------------------------------------------------------------------
@@ -115,12 +116,16 @@ structure: ## sizes and import rules
 
 .PHONY: store
 store: tools ## the store's conformance suite, on both engines
-	@if [ -x scripts/tools/dynamodb-local.sh ]; then scripts/tools/dynamodb-local.sh; else echo 'store: scripts/tools/dynamodb-local.sh is not there'; fi
+	@scripts/tools/dynamodb-local.sh
 
-.PHONY: templates deploy management
+.PHONY: templates
 templates: ## lint template.yaml and infra/, as written and as transformed
-	@if [ -x test/deploy/lint.sh ]; then test/deploy/lint.sh; else echo 'templates: test/deploy/lint.sh is not there'; fi
-deploy: ## deploy the bundle for real into a local AWS and run the main journey there
-	@if [ -x test/deploy/run.sh ]; then test/deploy/run.sh; else echo 'deploy: test/deploy/run.sh is not there'; fi
-management: ## hold the Management API against its own OpenAPI document
-	@if [ -x test/management/run.sh ]; then test/management/run.sh; else echo 'management: test/management/run.sh is not there'; fi
+	@test/deploy/lint.sh
+
+.PHONY: deploy
+deploy: tools ## deploy the bundle for real into a local AWS and run the main journey there
+	@test/deploy/run.sh
+
+.PHONY: management
+management: tools ## hold the Management API against its own OpenAPI document
+	@test/management/run.sh
