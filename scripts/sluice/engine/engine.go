@@ -96,7 +96,7 @@ func (e *Engine) launch(ctx context.Context) (*process.Process, error) {
 	if e.cfg.Data != "" {
 		args = append(args, "--db-path", e.cfg.Data)
 	}
-	cmd := exec.Command(e.binary, args...) // #nosec G204 -- found by Find
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), e.binary, args...) // #nosec G204 -- found by Find; Close ends it
 	cmd.Env = []string{}
 	if e.cfg.Log != nil {
 		cmd.Stdout, cmd.Stderr = e.cfg.Log, e.cfg.Log
@@ -195,6 +195,9 @@ func freePort(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+	address, ok := l.Addr().(*net.TCPAddr)
+	if err := l.Close(); err != nil || !ok {
+		return 0, fmt.Errorf("find a free port: %v: %w", l.Addr(), err)
+	}
+	return address.Port, nil
 }

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -33,16 +34,21 @@ type instance struct {
 	process     *process.Process
 	server      *http.Server
 	initialised chan struct{} // closed once it has become idle for the first time
-	ready       bool
 	initError   *FunctionError
 	next        chan *invocation // to the runtime
-	waiting     bool             // the runtime has asked for its next call
 	extensions  []*extension
 	current     *invocation
 	calls       int
-	frozen      bool
-	closing     bool
-	dead        bool
+	condition
+}
+
+// condition is where an instance stands in its life.
+type condition struct {
+	ready   bool
+	waiting bool // the runtime has asked for its next call
+	frozen  bool
+	closing bool
+	dead    bool
 }
 
 // extension is an internal extension: a part of the function's process that also works between calls.
@@ -83,7 +89,8 @@ func (v *invocation) finish(r result) {
 
 // start starts the process and returns once it is idle for the first time, or cannot become so.
 func (i *instance) start() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var loopback net.ListenConfig
+	listener, err := loopback.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen for the function: %w", err)
 	}
@@ -97,7 +104,7 @@ func (i *instance) start() error {
 	if err != nil {
 		return fmt.Errorf("find the function's program: %w", err)
 	}
-	cmd := exec.Command(path) // #nosec G204 -- a function of the bundle
+	cmd := exec.CommandContext(context.Background(), path) // #nosec G204 -- a function of the bundle; Close ends it
 	cmd.Dir, cmd.Env = filepath.Dir(path), i.environment(listener.Addr().String())
 	if cfg.Log != nil { // a nil *os.File in an io.Writer would not be nil
 		cmd.Stdout, cmd.Stderr = cfg.Log, cfg.Log
