@@ -29,7 +29,7 @@ func run(args []string) int {
 		SilenceUsage: true, SilenceErrors: true, CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRun: func(*cobra.Command, []string) { begun = true },
 	}
-	root.AddCommand(local.Command(), bootstrap.Command())
+	root.AddCommand(local.Command(os.LookupEnv), bootstrap.Command(os.LookupEnv))
 	root.AddCommand(bench.Command())
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
