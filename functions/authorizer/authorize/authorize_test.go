@@ -324,6 +324,10 @@ func TestCredentialsThatMustNotPass(t *testing.T) {
 		"nor in the other header":                              {[]string{"x-api-key", admin}, "credential_invalid"},
 		"a repeated header is ambiguous":                       {[]string{"x-api-key", key + "," + key}, "ambiguous_credentials"},
 		"a header in two spellings is ambiguous":               {[]string{"x-api-key", key, "X-Api-Key", key}, "ambiguous_credentials"},
+		"even if one of them is empty":                         {[]string{"x-api-key", "", "X-Api-Key", key}, "ambiguous_credentials"},
+		"or the other":                                         {[]string{"x-api-key", key, "X-Api-Key", ""}, "ambiguous_credentials"},
+		"a bearer in two spellings too":                        {[]string{"authorization", "", "Authorization", "Bearer " + key}, "ambiguous_credentials"},
+		"a Kelvin sign in a name is no k":                      {[]string{"x-api-\u212aey", key}, "credential_missing"},
 		"a second credential in another header is ambiguous":   {[]string{"x-api-key", key, "Authorization", "Bearer x"}, "ambiguous_credentials"},
 		"and so is one of another scheme":                      {[]string{"x-api-key", key, "authorization", "Basic eDp5"}, "ambiguous_credentials"},
 		"a header in another spelling is read":                 {[]string{"X-API-KEY", key}, "allow"},
@@ -337,7 +341,14 @@ func TestCredentialsThatMustNotPass(t *testing.T) {
 		"a header that only looks like ours is not ours":       {[]string{"x_api_key", key}, "credential_missing"},
 		"a scheme that we do not know is no way round the key": {[]string{"authorization", "Basic " + key}, "credential_invalid"},
 	} {
-		t.Run(name, func(t *testing.T) { w.TB = t; w.wants(w.event("GET", "/orders/v1/orders", c.headers...), c.want) })
+		t.Run(name, func(t *testing.T) {
+			w.TB = t
+			for i := range 20 { // in whatever order the headers come
+				e := w.event("GET", "/orders/v1/orders", c.headers...)
+				e.RequestContext.HTTP.SourceIP = fmt.Sprint("192.0.2.", i)
+				w.wants(e, c.want)
+			}
+		})
 	}
 	w.TB = t
 	t.Run("a query parameter is no credential", func(t *testing.T) {

@@ -26,8 +26,8 @@ const (
 type request struct {
 	call          decision.Call
 	query         string
-	key           string // x-api-key; values of a repeated field joined by commas
-	authorization string
+	key           field // x-api-key
+	authorization field
 	headerBytes   int
 	source        string // the caller's address
 	at            time.Time
@@ -49,10 +49,10 @@ func read(e *events.APIGatewayV2CustomAuthorizerV2Request, at time.Time) *reques
 	for name, value := range e.Headers {
 		r.headerBytes += len(name) + len(value) + perHeaderBytes
 		switch {
-		case strings.EqualFold(name, credential.HeaderKey):
-			r.key = join(r.key, value)
-		case strings.EqualFold(name, credential.HeaderAuthorization):
-			r.authorization = join(r.authorization, value)
+		case spells(name, credential.HeaderKey):
+			r.key.add(value)
+		case spells(name, credential.HeaderAuthorization):
+			r.authorization.add(value)
 		case strings.EqualFold(name, "cookie"):
 			cookies = 0 // the event has them twice
 		}
@@ -61,20 +61,31 @@ func read(e *events.APIGatewayV2CustomAuthorizerV2Request, at time.Time) *reques
 	return r
 }
 
-func join(a, b string) string {
-	if a == "" {
-		return b
+// spells reports whether a field's name is the wanted one in whatever case of ASCII; gatewayevent.Header thinks the same.
+func spells(name, want string) bool { return len(name) == len(want) && strings.EqualFold(name, want) }
+
+// field is a header field. One that comes in several spellings has a comma in its value, even if some are empty, in an
+// order that is not left to chance: then it is refused, always in the same way.
+type field struct {
+	value string
+	sent  bool
+}
+
+func (f *field) add(value string) {
+	if !f.sent {
+		f.value, f.sent = value, true
+		return
 	}
-	return a + "," + b
+	f.value = max(f.value, value) + "," + min(f.value, value)
 }
 
 // header gives the fields that credential.FromHeaders asks for.
 func (r *request) header(name string) (string, bool) {
 	switch name {
 	case credential.HeaderKey:
-		return r.key, r.key != ""
+		return r.key.value, r.key.value != ""
 	case credential.HeaderAuthorization:
-		return r.authorization, r.authorization != ""
+		return r.authorization.value, r.authorization.value != ""
 	}
 	return "", false
 }
