@@ -2,21 +2,29 @@ package catalog
 
 import "time"
 
-// TeamID and the ids up to AppID are slugs that an admin chooses.
-type (
-	TeamID     string
-	APIID      string
-	VersionID  string // the name of a version inside its API: "v1"
-	PlanID     string
-	ConsumerID string
-	AppID      string
-)
+// TeamID is a slug that an admin chooses, and so are the ids down to AppID.
+type TeamID string
 
-// SubscriptionID and KeyID are UUIDs that the platform chooses.
-type (
-	SubscriptionID string
-	KeyID          string
-)
+// APIID is the first segment of every path of the API.
+type APIID string
+
+// VersionID is the name of a version inside its API, "v1": the second segment.
+type VersionID string
+
+// PlanID names a plan.
+type PlanID string
+
+// ConsumerID names a consumer.
+type ConsumerID string
+
+// AppID names an app.
+type AppID string
+
+// SubscriptionID is a UUID that the platform chooses.
+type SubscriptionID string
+
+// KeyID is a UUID that the platform chooses. It is no secret.
+type KeyID string
 
 // RevisionID is the hex SHA-256 of a contract's source.
 type RevisionID string
