@@ -59,7 +59,7 @@ type part struct {
 // start starts this program again with other arguments, and waits until it has said what the pattern's groups look for.
 func (p *parts) start(ctx context.Context, ready *regexp.Regexp, env []string, args ...string) (part, error) {
 	out := &said{changed: make(chan struct{}, 1)}
-	cmd := exec.Command(p.Program, args...) // #nosec G204 -- this program itself
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.Program, args...) // #nosec G204 -- this program itself; close ends it, in order
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = append([]string{}, env...), out, out, time.Second
 	child, err := p.starter.Start(cmd)
 	if err != nil {
