@@ -46,7 +46,7 @@ func FromHeaders(get func(name string) (value string, ok bool)) (Presented, erro
 // The errors of FromHeaders, made once. They are never changed.
 var (
 	errTwo      error = &Error{Code: decision.AmbiguousCredentials, Detail: "send either x-api-key or authorization, once"}
-	errNone     error = &Error{Code: decision.CredentialMissing, Detail: "send the key in the x-api-key header"}
+	errNone     error = &Error{Code: decision.CredentialMissing, Detail: "the request carries no credential"}
 	errScheme         = invalid("the authorization header must say Bearer and the key")
 	errNoAppKey       = invalid("the x-api-key header takes an app's key, which starts with slk_")
 )
