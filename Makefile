@@ -116,7 +116,7 @@ structure: ## sizes and import rules
 
 .PHONY: store
 store: tools ## the store's conformance suite, on both engines
-	@scripts/tools/dynamodb-local.sh
+	@SLUICE_REQUIRE_DYNAMODB_LOCAL=$${CI:+1} scripts/tools/dynamodb-local.sh
 
 .PHONY: templates
 templates: ## lint template.yaml and infra/, as written and as transformed

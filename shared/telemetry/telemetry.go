@@ -26,11 +26,8 @@ func New(w io.Writer, level slog.Leveler) *slog.Logger {
 }
 
 func redact(_ []string, a slog.Attr) slog.Attr {
-	name := strings.ToLower(a.Key)
-	for _, s := range secretNames {
-		if strings.Contains(name, s) {
-			return slog.String(a.Key, Redacted)
-		}
+	if holdsSecret(a.Key) {
+		return slog.String(a.Key, Redacted)
 	}
 	switch a.Value.Kind() {
 	case slog.KindString:
@@ -42,6 +39,24 @@ func redact(_ []string, a slog.Attr) slog.Attr {
 	default: // numbers, times, booleans and groups hold no text; a group's members come one by one
 	}
 	return a
+}
+
+// plain are the names that almost every line has. They are looked up, since every attribute of every call comes by here.
+var plain = map[string]bool{"time": true, "level": true, "msg": true, "request_id": true, "method": true, "status": true, "refusal": true,
+	"api": true, "version": true, "operation": true, "consumer": true, "app": true, "key": true, "duration_us": true, "upstream_us": true,
+	"bytes_in": true, "bytes_out": true, "environment": true, "function": true, "instance": true, "plane": true, "outcome": true, "source": true}
+
+func holdsSecret(name string) bool {
+	if plain[name] {
+		return false
+	}
+	name = strings.ToLower(name)
+	for _, s := range secretNames {
+		if strings.Contains(name, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // scrub copies only when there is something to hide: almost no log line has a key in it.

@@ -10,14 +10,17 @@ import (
 )
 
 // record writes the one log line of a decision. It names the caller by ids; it holds neither the path, which a caller may
-// have put a secret into, nor any header.
+// have put a secret into, nor any header. An allow is for debugging: the function behind logs the same call, with more.
 func (a *Authorizer) record(ctx context.Context, r *request, d *decision.Decision, err error) {
-	level, outcome := slog.LevelInfo, "allow"
+	level, outcome := slog.LevelDebug, "allow"
 	switch {
 	case errors.Is(err, errFlood):
-		outcome = "flood"
+		level, outcome = slog.LevelInfo, "flood"
 	case !d.Allowed():
-		outcome = "refuse"
+		level, outcome = slog.LevelInfo, "refuse"
+	}
+	if !a.log.Enabled(ctx, level) {
+		return
 	}
 	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"sluice/scripts/sluice/httpapi"
@@ -13,6 +14,11 @@ import (
 	"sluice/shared/telemetry"
 )
 
+const (
+	gcPercent   = 400
+	memoryLimit = 256 << 20 // bytes; beyond it the collector works as hard as it must
+)
+
 // direct are functions that run in this process.
 type direct struct {
 	*inprocess.Functions
@@ -20,6 +26,9 @@ type direct struct {
 }
 
 func (c *cloud) direct() (functions, error) {
+	// A call allocates much and keeps nothing: with a small heap that lives, the collector may wait for more of it.
+	debug.SetGCPercent(gcPercent)
+	debug.SetMemoryLimit(memoryLimit)
 	envs, logs := map[string]map[string]string{}, map[string]*slog.Logger{}
 	for _, f := range c.template.Functions {
 		file, err := c.log(f.Folder())
