@@ -66,6 +66,7 @@ func function(mode string) {
 		case "exit":
 			os.Exit(4)
 		case "hang":
+			mark(fmt.Sprint("hangs-", os.Getpid()))
 			<-context.Background().Done()
 		case "deadline":
 			by, _ := ctx.Deadline()
@@ -273,9 +274,16 @@ func TestACallInFlightFailsWithItsProcessAndOthersDoNot(t *testing.T) {
 		_, err := f.Invoke(t.Context(), []byte(`{"do":"hang"}`))
 		failed <- err
 	}()
-	victim := f.PIDs()[0]
-	var other int
-	eventually(t, "a second process takes calls", func() bool { other = f.pid(t); return other != victim })
+	victim := 0
+	eventually(t, "the call is in a process", func() bool {
+		in, err := filepath.Glob(filepath.Join(f.dir, "hangs-*"))
+		if err != nil || len(in) == 0 {
+			return false
+		}
+		victim, err = strconv.Atoi(strings.TrimPrefix(filepath.Base(in[0]), "hangs-"))
+		return err == nil
+	})
+	eventually(t, "another process takes calls", func() bool { return f.pid(t) != victim })
 	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -314,6 +322,11 @@ func TestAProcessIsFrozenOnlyOnceItsExtensionIsDone(t *testing.T) {
 	pid := f.PIDs()[0]
 	eventually(t, "the idle process is stopped", func() bool { return state(pid) == "T" })
 	f.pid(t) // the answer is there, the extension still works
+	early, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := f.Invoke(early, []byte(`{}`)); !errors.Is(err, lambda.ErrBusy) {
+		t.Errorf("a call while the extension of the only process is at work gives %v", err)
+	}
 	if s := state(pid); s == "T" {
 		t.Error("it was frozen while its extension was at work")
 	}
