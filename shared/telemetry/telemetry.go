@@ -66,3 +66,11 @@ func scrub(a slog.Attr, s string) slog.Attr {
 	}
 	return slog.String(a.Key, secretShape.ReplaceAllString(s, "${1}"+Redacted))
 }
+
+// AppendText adds a text attribute that is left out where it is empty.
+func AppendText(attrs []slog.Attr, key, value string) []slog.Attr {
+	if value == "" {
+		return attrs
+	}
+	return append(attrs, slog.String(key, value))
+}

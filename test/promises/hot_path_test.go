@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"sluice/test/platform"
 )
 
 // TestPromise8NothingParsesAContractOnTheHotPath: what could parse one is not even linked into the functions that a call
@@ -42,7 +44,7 @@ func TestPromise8CallsAreServedWithoutTheSource(t *testing.T) {
 			t.Errorf("a call made the gateway read %s", asked)
 		}
 	}
-	w.Admin(200, "PUT", "/apis/orders/versions/v1/contract", strings.ReplaceAll(contract, "/orders", "/purchases"))
+	w.Admin(200, "PUT", "/apis/orders/versions/v1/contract", strings.ReplaceAll(platform.Orders, "/orders", "/purchases"))
 	w.settle()
 	if out := w.call(0, "GET", "/orders/v1/purchases/7", key); out.Status != 200 || w.last().URL.Path != "/purchases/7" {
 		t.Errorf("%d %s", out.Status, out.Body)

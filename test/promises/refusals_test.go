@@ -161,7 +161,7 @@ func TestPromise9WhatACallerMayNotSeeAnswersAsIfItWereNotThere(t *testing.T) {
 	w.Admin(201, "POST", "/apis", m{"id": "payroll", "name": "Payroll", "team": "sales", "kind": "rest", "audience": "internal", "sensitivity": "restricted"})
 	for _, v := range []string{"v1", "v2"} {
 		w.Admin(201, "POST", "/apis/payroll/versions", m{"version": v, "upstream": m{"url": w.upstream.URL}})
-		w.Admin(201, "PUT", "/apis/payroll/versions/"+v+"/contract", contract)
+		w.Admin(201, "PUT", "/apis/payroll/versions/"+v+"/contract", platform.Orders)
 	}
 	w.Admin(200, "POST", "/apis/payroll/versions/v1/transitions", m{"to": "published"})
 	w.Admin(201, "POST", "/apis/orders/versions", m{"version": "v2", "upstream": m{"url": w.upstream.URL}})

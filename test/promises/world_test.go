@@ -14,22 +14,6 @@ import (
 	"sluice/test/platform"
 )
 
-const contract = `
-openapi: 3.1.0
-info: {title: Orders, version: "1"}
-components:
-  securitySchemes:
-    oauth: {type: oauth2, flows: {clientCredentials: {tokenUrl: "https://example.com/token", scopes: {"orders:write": write}}}}
-paths:
-  /orders:
-    get: {operationId: listOrders, responses: {"200": {description: orders}}}
-    post: {operationId: createOrder, security: [{oauth: ["orders:write"]}], responses: {"201": {description: created}}}
-  /orders/{id}:
-    parameters: [{name: id, in: path, required: true, schema: {type: string}}]
-    get: {operationId: getOrder, responses: {"200": {description: an order}}}
-    delete: {operationId: deleteOrder, security: [{oauth: ["orders:write"]}], responses: {"204": {description: gone}}}
-`
-
 // world is a platform with an API behind an upstream that remembers every call.
 type world struct {
 	*platform.Platform
@@ -55,7 +39,7 @@ func worldOn(t *testing.T, p *platform.Platform) *world {
 	w.Admin(201, "POST", "/teams", m{"id": "sales", "name": "Sales", "contacts": []m{{"kind": "email", "value": "sales@example.com"}}})
 	w.Admin(201, "POST", "/apis", m{"id": "orders", "name": "Orders", "team": "sales", "kind": "rest", "audience": "partner", "sensitivity": "internal"})
 	w.Admin(201, "POST", "/apis/orders/versions", m{"version": "v1", "upstream": m{"url": w.upstream.URL}})
-	w.Admin(201, "PUT", "/apis/orders/versions/v1/contract", contract)
+	w.Admin(201, "PUT", "/apis/orders/versions/v1/contract", platform.Orders)
 	w.Admin(200, "POST", "/apis/orders/versions/v1/transitions", m{"to": "published"})
 	w.Admin(201, "POST", "/plans", m{"id": "free", "name": "Free", "approval": "automatic", "rate": m{"requests": 100000, "seconds": 1}})
 	w.Admin(201, "POST", "/plans", m{"id": "writer", "name": "Writer", "approval": "automatic", "scopes": []string{"orders:write"},

@@ -32,21 +32,6 @@ const (
 	adminKey = "sla_events-are-replayed-by-tests-0001"
 )
 
-const contract = `
-openapi: 3.1.0
-info: {title: Orders, version: "1"}
-components:
-  securitySchemes:
-    oauth: {type: oauth2, flows: {clientCredentials: {tokenUrl: "https://example.com/token", scopes: {"orders:write": write}}}}
-paths:
-  /orders:
-    get: {operationId: listOrders, responses: {"200": {description: orders}}}
-    post: {operationId: createOrder, security: [{oauth: ["orders:write"]}], responses: {"201": {description: created}}}
-  /orders/{id}:
-    parameters: [{name: id, in: path, required: true, schema: {type: string}}]
-    get: {operationId: getOrder, responses: {"200": {description: an order}}}
-`
-
 type m = map[string]any
 
 // seed makes what the events speak of.
@@ -56,7 +41,7 @@ func seed(t *testing.T) *platform.Platform {
 	p.Admin(201, "POST", "/teams", m{"id": "sales", "name": "Sales"})
 	p.Admin(201, "POST", "/apis", m{"id": "orders", "name": "Orders", "team": "sales", "kind": "rest", "audience": "partner", "sensitivity": "internal"})
 	p.Admin(201, "POST", "/apis/orders/versions", m{"version": "v1", "upstream": m{"url": "https://orders.example.com"}})
-	p.Admin(201, "PUT", "/apis/orders/versions/v1/contract", contract)
+	p.Admin(201, "PUT", "/apis/orders/versions/v1/contract", platform.Orders)
 	p.Admin(200, "POST", "/apis/orders/versions/v1/transitions", m{"to": "published"})
 	p.Admin(201, "POST", "/plans", m{"id": "free", "name": "Free", "approval": "automatic", "rate": m{"requests": 5, "seconds": 60}})
 	p.Admin(201, "POST", "/consumers", m{"id": "acme", "name": "Acme", "kind": "partner"})

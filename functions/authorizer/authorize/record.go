@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"sluice/shared/decision"
+	"sluice/shared/telemetry"
 )
 
 // record writes the one log line of a decision. It names the caller by ids; it holds neither the path, which a caller may
@@ -31,14 +32,14 @@ func (a *Authorizer) record(ctx context.Context, r *request, d *decision.Decisio
 	if !d.Allowed() {
 		attrs = append(attrs, slog.String("refusal", string(d.Refusal.Code)))
 	}
-	attrs = appendText(attrs, "api", string(d.Target.API))
-	attrs = appendText(attrs, "version", string(d.Target.Version))
-	attrs = appendText(attrs, "operation", d.Target.Operation)
-	attrs = appendText(attrs, "consumer", string(d.Caller.Consumer))
-	attrs = appendText(attrs, "app", string(d.Caller.App))
-	attrs = appendText(attrs, "key", string(d.Caller.Key))
+	attrs = telemetry.AppendText(attrs, "api", string(d.Target.API))
+	attrs = telemetry.AppendText(attrs, "version", string(d.Target.Version))
+	attrs = telemetry.AppendText(attrs, "operation", d.Target.Operation)
+	attrs = telemetry.AppendText(attrs, "consumer", string(d.Caller.Consumer))
+	attrs = telemetry.AppendText(attrs, "app", string(d.Caller.App))
+	attrs = telemetry.AppendText(attrs, "key", string(d.Caller.Key))
 	if d.Admin != nil {
-		attrs = appendText(attrs, "admin", d.Admin.ID)
+		attrs = telemetry.AppendText(attrs, "admin", d.Admin.ID)
 	}
 	attrs = append(attrs, slog.String("source", strconv.FormatUint(a.floods.id(r.source), 16)))
 	if a.view.Stale() {
@@ -55,11 +56,4 @@ func (a *Authorizer) record(ctx context.Context, r *request, d *decision.Decisio
 // ours reports whether a refusal is our own fault, so that an operator wants to know the cause.
 func ours(code decision.Refusal) bool {
 	return code == decision.InternalError || code == decision.UpstreamUnavailable
-}
-
-func appendText(attrs []slog.Attr, key, value string) []slog.Attr {
-	if value == "" {
-		return attrs
-	}
-	return append(attrs, slog.String(key, value))
 }

@@ -10,6 +10,7 @@ import (
 
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/telemetry"
 )
 
 // call is one call on its way through the steps.
@@ -63,14 +64,14 @@ func (p *Proxy) record(ctx context.Context, c *call, took time.Duration) {
 		slog.String("request_id", c.id),
 		slog.String("method", c.event.RequestContext.HTTP.Method),
 		slog.Int("status", c.answer.StatusCode))
-	attrs = appendText(attrs, "refusal", string(c.outcome.refusal))
+	attrs = telemetry.AppendText(attrs, "refusal", string(c.outcome.refusal))
 	if d := c.decision; d != nil {
-		attrs = appendText(attrs, "api", string(d.Target.API))
-		attrs = appendText(attrs, "version", string(d.Target.Version))
-		attrs = appendText(attrs, "operation", d.Target.Operation)
-		attrs = appendText(attrs, "consumer", string(d.Caller.Consumer))
-		attrs = appendText(attrs, "app", string(d.Caller.App))
-		attrs = appendText(attrs, "key", string(d.Caller.Key))
+		attrs = telemetry.AppendText(attrs, "api", string(d.Target.API))
+		attrs = telemetry.AppendText(attrs, "version", string(d.Target.Version))
+		attrs = telemetry.AppendText(attrs, "operation", d.Target.Operation)
+		attrs = telemetry.AppendText(attrs, "consumer", string(d.Caller.Consumer))
+		attrs = telemetry.AppendText(attrs, "app", string(d.Caller.App))
+		attrs = telemetry.AppendText(attrs, "key", string(d.Caller.Key))
 	}
 	attrs = append(attrs,
 		slog.Int64("duration_us", took.Microseconds()),
@@ -84,11 +85,4 @@ func (p *Proxy) record(ctx context.Context, c *call, took time.Duration) {
 		attrs = append(attrs, slog.Int("refusals_not_logged", skipped))
 	}
 	p.log.LogAttrs(ctx, level, "call", attrs...)
-}
-
-func appendText(attrs []slog.Attr, key, value string) []slog.Attr {
-	if value == "" {
-		return attrs
-	}
-	return append(attrs, slog.String(key, value))
 }

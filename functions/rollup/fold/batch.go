@@ -5,13 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/shared/dynamo"
 	"sluice/shared/problem"
 	"sluice/shared/usage"
 )
-
-// maxItems is how many items one transaction of DynamoDB may touch: two for each record, one for each bucket. A record by
-// itself always fits (usage.MaxCells).
-const maxItems = 100
 
 // batch is what one transaction folds.
 type batch struct {
@@ -57,9 +54,10 @@ func alike(a, b record) int {
 	return strings.Compare(a.pending.ID, b.pending.ID)
 }
 
+// takes reports whether the record still fits into the transaction; by itself it always does (usage.MaxCells).
 func (b *batch) takes(r record) bool {
 	buckets, counters := b.sum.With(r.deltas)
-	return 2*(len(b.records)+1)+buckets <= maxItems && counters <= usage.MaxCounters
+	return 2*(len(b.records)+1)+buckets <= dynamo.FoldItems && counters <= usage.MaxCounters
 }
 
 func (b *batch) add(r record) {
