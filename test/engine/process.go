@@ -8,48 +8,42 @@ import (
 	"io"
 	"net"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	children "sluice/scripts/sluice/process"
 )
 
 // process is a child that listens on a loopback port.
 type process struct {
 	endpoint string
-	cmd      *exec.Cmd
+	child    *children.Process
+	starter  *children.Starter
 	stop     sync.Once
-	gone     chan struct{}
 }
 
 // start runs a program and waits until it has printed that it listens, and a connection succeeds.
 func start(ready string, port int, program string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(context.Background(), program, args...) //nolint:gosec // G204: a pinned program of our own tools
-	cmd.SysProcAttr = dieWithUs()
 	out, in := io.Pipe()
 	cmd.Stdout, cmd.Stderr = in, in
-	p := &process{endpoint: "http://127.0.0.1:" + strconv.Itoa(port), cmd: cmd, gone: make(chan struct{})}
-
-	started := make(chan error)
-	go func() {
-		// The kernel ends the child with the thread that started it, so that thread must live as long.
-		runtime.LockOSThread()
-		defer close(p.gone)
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // it was killed: that is how it ends
-		}
-		_ = in.Close()
-	}()
-	if err := <-started; err != nil {
+	p := &process{endpoint: "http://127.0.0.1:" + strconv.Itoa(port), starter: children.NewStarter()}
+	var err error
+	if p.child, err = p.starter.Start(cmd); err != nil {
+		p.starter.Close()
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
+	go func() {
+		<-p.child.Done()
+		_ = in.Close() // its reader has ended or ends now
+	}()
 	said, listening := watch(out, ready)
 	select {
 	case <-listening:
-	case <-p.gone:
+	case <-p.child.Done():
+		p.kill()
 		return nil, fmt.Errorf("%s ended at once: %s", program, said())
 	case <-time.After(60 * time.Second):
 		p.kill()
@@ -64,8 +58,10 @@ func start(ready string, port int, program string, args ...string) (*process, er
 
 // kill ends the child by its own handle and waits until it is gone.
 func (p *process) kill() {
-	p.stop.Do(func() { _ = p.cmd.Process.Kill() }) // an error means that it is gone already
-	<-p.gone
+	p.stop.Do(func() {
+		p.child.Stop(0)
+		p.starter.Close()
+	})
 }
 
 // answers waits until the port takes connections: a program may say that it listens a moment before it does.
@@ -79,7 +75,7 @@ func (p *process) answers(port int) error {
 			return conn.Close()
 		}
 		select {
-		case <-p.gone:
+		case <-p.child.Done():
 			return errors.New("ended before it listened")
 		case <-tick.C:
 		}

@@ -2,7 +2,8 @@
 //
 // ^C at a terminal reaches a whole process group, so each child gets a group of its own and is ended by us, in order.
 // If we are killed, the kernel kills the children (on Linux: the parent-death signal). That signal follows the thread
-// which started the child, not the process, so one thread does all the starting and never ends.
+// which started the child, not the process: one thread does all the starting while the starter is open, and it is given
+// back alive, since it may have started somebody else's children before.
 package process
 
 import (
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -21,6 +23,11 @@ var ErrClosed = errors.New("no process is started any more")
 type Starter struct {
 	jobs   chan job
 	closed chan struct{}
+	ended  chan struct{} // nothing is started from here on
+
+	mu      sync.Mutex
+	over    bool
+	running map[*Process]struct{}
 }
 
 type job struct {
@@ -30,9 +37,11 @@ type job struct {
 
 // NewStarter begins the thread that starts children.
 func NewStarter() *Starter {
-	s := &Starter{jobs: make(chan job), closed: make(chan struct{})}
+	s := &Starter{jobs: make(chan job), closed: make(chan struct{}), ended: make(chan struct{}), running: map[*Process]struct{}{}}
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine, on Close
+		defer close(s.ended)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread() // a goroutine that ends while it is locked takes its thread along
 		for {
 			select {
 			case j := <-s.jobs:
@@ -45,8 +54,17 @@ func NewStarter() *Starter {
 	return s
 }
 
-// Close ends the starting thread. Children that still run are killed by that.
-func (s *Starter) Close() { close(s.closed) }
+// Close kills the children that still run; none is started from here on.
+func (s *Starter) Close() {
+	close(s.closed)
+	<-s.ended
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	for p := range s.running {
+		_ = p.cmd.Process.Kill() // it may have ended just now
+	}
+}
 
 // Process is a running child.
 type Process struct {
@@ -68,8 +86,17 @@ func (s *Starter) Start(cmd *exec.Cmd) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{cmd: cmd, done: make(chan struct{})}
+	s.mu.Lock()
+	s.running[p] = struct{}{}
+	if s.over { // closed between its start and here
+		_ = cmd.Process.Kill()
+	}
+	s.mu.Unlock()
 	go func() {
 		p.err = cmd.Wait()
+		s.mu.Lock()
+		delete(s.running, p)
+		s.mu.Unlock()
 		close(p.done)
 	}()
 	return p, nil

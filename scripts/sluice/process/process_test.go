@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,7 +94,7 @@ func TestAChildThatIgnoresItsSignalIsKilled(t *testing.T) {
 	}
 }
 
-func TestAClosedStarterStartsNothingAndItsChildrenEndWithItsThread(t *testing.T) {
+func TestAClosedStarterStartsNothingAndEndsItsChildren(t *testing.T) {
 	s := process.NewStarter()
 	cmd := child(t, "wait")
 	if _, err := cmd.StdinPipe(); err != nil { // kept open
@@ -109,12 +108,30 @@ func TestAClosedStarterStartsNothingAndItsChildrenEndWithItsThread(t *testing.T)
 	if _, err := s.Start(child(t, "wait")); !errors.Is(err, process.ErrClosed) {
 		t.Errorf("%v", err)
 	}
-	if runtime.GOOS != "linux" {
-		p.Stop(0)
-		t.Skip("only Linux has a parent-death signal")
-	}
 	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestAClosedStarterEndsNobodyElsesChild(t *testing.T) {
+	const others = 8 // on as many threads as there may be: the starters take one of them each
+	for range others {
+		cmd := child(t, "wait")
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.SysProcAttr = process.DiesWithThread()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		process.NewStarter().Close()
+		if err := in.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 5 {
+			t.Errorf("it ended with %v", err)
+		}
 	}
 }
 
