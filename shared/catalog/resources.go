@@ -85,14 +85,10 @@ type API struct {
 	Audience    Audience    `json:"audience"`
 	Sensitivity Sensitivity `json:"sensitivity"`
 	Tags        []string    `json:"tags,omitempty"`
-}
 
-// Upstream is where the calls of a version go.
-type Upstream struct {
-	URL              string `json:"url"`                          // http or https, may have a path, no query
-	TimeoutMs        int    `json:"timeout_ms,omitempty"`         // 1..29000; 0 means DefaultTimeoutMs
-	MaxRequestBytes  int    `json:"max_request_bytes,omitempty"`  // 0 means DefaultMaxRequestBytes
-	MaxResponseBytes int    `json:"max_response_bytes,omitempty"` // 0 means DefaultMaxResponseBytes
+	Limits     *Limits                     `json:"limits,omitempty"`     // over all consumers: what the backend bears
+	Operations map[string]OperationTraffic `json:"operations,omitempty"` // by operation id
+	Anonymous  *Limits                     `json:"anonymous,omitempty"`  // public APIs: calls without a credential pass, limited per address
 }
 
 // Validation says how strictly traffic is held against the contract.
@@ -117,28 +113,6 @@ type Version struct {
 	Retired    *time.Time `json:"retired,omitempty"`
 }
 
-// Rate is a token bucket: Requests per Seconds on average, at most Burst at once (0 means Requests).
-type Rate struct {
-	Requests int `json:"requests"`
-	Seconds  int `json:"seconds"`
-	Burst    int `json:"burst,omitempty"`
-}
-
-// Period is the calendar period of a quota, in UTC.
-type Period string
-
-// The periods.
-const (
-	Day   Period = "day"
-	Month Period = "month"
-)
-
-// Quota is a number of calls per calendar period.
-type Quota struct {
-	Requests int    `json:"requests"`
-	Period   Period `json:"period"`
-}
-
 // Approval says whether a subscription starts active or waits for an admin.
 type Approval string
 
@@ -147,17 +121,6 @@ const (
 	Automatic Approval = "automatic"
 	Manual    Approval = "manual"
 )
-
-// Plan is what is offered for an API: how fast, how much, and which scopes.
-type Plan struct {
-	Meta
-	ID       PlanID   `json:"id"`
-	Name     string   `json:"name"`
-	Approval Approval `json:"approval"`
-	Rate     *Rate    `json:"rate,omitempty"`
-	Quota    *Quota   `json:"quota,omitempty"`
-	Scopes   []string `json:"scopes,omitempty"`
-}
 
 // Consumer is the organisation that uses APIs.
 type Consumer struct {

@@ -31,7 +31,8 @@ type Decision struct {
 	Refusal *Denial        `json:"r,omitempty"`
 	Caller  Caller         `json:"w"`
 	Target  Target         `json:"t"`
-	Limits  []Limit        `json:"l,omitempty"`
+	Claims  []Claim        `json:"l,omitempty"`
+	Cost    int            `json:"x,omitempty"` // units that the call takes of each limit; 0 means 1
 	Notice  *Notice        `json:"n,omitempty"`
 	Admin   *catalog.Actor `json:"a,omitempty"` // management plane: who acts
 	At      time.Time      `json:"at"`          // when it was decided, UTC
@@ -71,6 +72,7 @@ type Caller struct {
 	Subscription catalog.SubscriptionID `json:"s,omitempty"`
 	Plan         catalog.PlanID         `json:"p,omitempty"`
 	Scopes       []string               `json:"o,omitempty"`
+	Priority     catalog.Priority       `json:"y,omitempty"`
 }
 
 // Target is what is called and where the call goes.
@@ -93,14 +95,24 @@ const (
 	QuotaLimit LimitKind = "quota"
 )
 
-// Limit is one limit that the call must take one unit of before it passes.
+// Claim is what a call takes of one counter: the limits that are kept there together. All claims of a call must be met.
+type Claim struct {
+	Counter   string         `json:"i"` // see SubscriptionCounter and its siblings
+	Limits    []Limit        `json:"l"` // at most one of each kind
+	Outage    catalog.Outage `json:"o,omitempty"`
+	Overdraft int            `json:"d,omitempty"` // units, with catalog.OutageOpen
+}
+
+// Limit is one limit that the call must take its cost of before it passes.
 type Limit struct {
-	Kind     LimitKind      `json:"k"`
-	Name     string         `json:"n"` // policy name shown in RateLimit headers
-	Requests int            `json:"q"`
-	Seconds  int            `json:"s,omitempty"` // rate
-	Burst    int            `json:"b,omitempty"` // rate; at least 1
-	Period   catalog.Period `json:"p,omitempty"` // quota
+	Kind      LimitKind      `json:"k"`
+	Name      string         `json:"n"` // policy name shown in RateLimit headers
+	Requests  int            `json:"q"`
+	Seconds   int            `json:"s,omitempty"` // rate
+	Burst     int            `json:"b,omitempty"` // rate; at least 1
+	Period    catalog.Period `json:"p,omitempty"` // quota
+	AnchorDay int            `json:"a,omitempty"` // quota of a month; see catalog.Quota
+	Shadow    bool           `json:"h,omitempty"` // it refuses nothing
 }
 
 // Notice is what the consumer should learn of the version's end (RFC 9745, RFC 8594).

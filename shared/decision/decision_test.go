@@ -20,8 +20,8 @@ func allow() decision.Decision {
 		Caller: decision.Caller{Consumer: "acme", App: "shop", Key: "k-1", Subscription: "s-1", Plan: "gold", Scopes: []string{"a", "b"}},
 		Target: decision.Target{API: "orders", Version: "v1", Revision: "0f", Operation: "getOrder", Route: "/orders/{id}", Path: "/orders/42",
 			Upstream: catalog.Upstream{URL: "https://example.com", TimeoutMs: 3}},
-		Limits: []decision.Limit{{Kind: decision.RateLimit, Name: "gold-rate", Requests: 5, Seconds: 1, Burst: 5},
-			{Kind: decision.QuotaLimit, Name: "gold-quota", Requests: 100, Period: catalog.Month}},
+		Claims: []decision.Claim{{Counter: "s-1", Outage: catalog.OutageOpen, Overdraft: 3, Limits: []decision.Limit{{Kind: decision.RateLimit, Name: "gold-rate", Requests: 5, Seconds: 1, Burst: 5},
+			{Kind: decision.QuotaLimit, Name: "gold-quota", Requests: 100, Period: catalog.Month, AnchorDay: 3, Shadow: true}}}}, Cost: 2,
 		Notice: &decision.Notice{Deprecated: sunset.AddDate(0, -1, 0), Sunset: &sunset, Successor: "/orders/v2"},
 	}
 }

@@ -29,7 +29,7 @@ func TestACallThatGivesUpWhileItWaitsTakesNothing(t *testing.T) {
 		limits := []decision.Limit{quota(10, catalog.Day)}
 		var admitted atomic.Int64
 		go func() {
-			if v, err := taker.Take(t.Context(), "sub", limits); err == nil {
+			if v, err := taker.Take(t.Context(), claim("sub", limits), 1); err == nil {
 				admitted.Add(int64(v.Admitted))
 			}
 		}()
@@ -37,7 +37,7 @@ func TestACallThatGivesUpWhileItWaitsTakesNothing(t *testing.T) {
 		for range 5 {
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
-				if v, err := taker.Take(ctx, "sub", limits); err == nil {
+				if v, err := taker.Take(ctx, claim("sub", limits), 1); err == nil {
 					admitted.Add(int64(v.Admitted))
 				} else if !errors.Is(err, context.Canceled) {
 					t.Error(err)
@@ -52,7 +52,7 @@ func TestACallThatGivesUpWhileItWaitsTakesNothing(t *testing.T) {
 		if admitted.Load() != 1 || store.used() != 1 {
 			t.Errorf("%d admitted, %d counted, want 1", admitted.Load(), store.used())
 		}
-		if v, err := taker.Take(t.Context(), "sub", limits); err != nil || v.Admitted != 1 {
+		if v, err := taker.Take(t.Context(), claim("sub", limits), 1); err != nil || v.Admitted != 1 {
 			t.Errorf("the next call: %+v, %v", v, err)
 		}
 	})
@@ -75,7 +75,7 @@ func TestACallThatGivesUpWhenItIsItsTurnHandsItOn(t *testing.T) {
 		var wg sync.WaitGroup
 		var admitted atomic.Int64
 		call := func(ctx context.Context) {
-			if v, err := taker.Take(ctx, "sub", []decision.Limit{quota(10, catalog.Day)}); err == nil {
+			if v, err := taker.Take(ctx, claim("sub", []decision.Limit{quota(10, catalog.Day)}), 1); err == nil {
 				admitted.Add(int64(v.Admitted))
 			}
 		}
@@ -113,7 +113,7 @@ func TestNobodyIsLeftWaitingWhenCallsGiveUpAtRandom(t *testing.T) {
 					go cancel()
 				}
 				l := quota(100_000+i%2, catalog.Day) // two plans cannot share a write
-				if v, err := taker.Take(ctx, "sub", []decision.Limit{l}); err == nil {
+				if v, err := taker.Take(ctx, claim("sub", []decision.Limit{l}), 1); err == nil {
 					admitted.Add(int64(v.Admitted))
 				}
 				cancel()
@@ -147,7 +147,7 @@ func TestAStoreThatPanicsLeavesNobodyWaiting(t *testing.T) {
 						panicked.Add(1)
 					}
 				}()
-				if v, err := taker.Take(t.Context(), "sub", limits); err == nil {
+				if v, err := taker.Take(t.Context(), claim("sub", limits), 1); err == nil {
 					passed.Add(int64(v.Admitted))
 				}
 			}()

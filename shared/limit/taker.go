@@ -80,7 +80,14 @@ type outcome struct {
 // Take takes one unit of each limit of the subscription for one call. Verdict.Admitted is 1 if the call may pass and 0 if it is
 // refused, which costs nothing. Errors: problem.Unavailable if the store does not answer or too many others interfere; the
 // context's own if it ends while the call still waits for its turn; any other if the limits cannot be kept.
-func (t *Taker) Take(ctx context.Context, id string, limits []decision.Limit) (Verdict, error) {
+func (t *Taker) Take(ctx context.Context, claims []decision.Claim, _ int) (Verdict, error) {
+	if len(claims) == 0 {
+		return Verdict{Admitted: 1}, nil
+	}
+	return t.take(ctx, claims[0].Counter, claims[0].Limits)
+}
+
+func (t *Taker) take(ctx context.Context, id string, limits []decision.Limit) (Verdict, error) {
 	if len(limits) == 0 {
 		return Verdict{Admitted: 1}, nil
 	}

@@ -65,7 +65,7 @@ func rush(t *testing.T, takers []*limit.Taker, goroutines, each int, limits ...d
 		for range goroutines {
 			wg.Go(func() {
 				for range each {
-					switch v, err := taker.Take(t.Context(), "sub", limits); {
+					switch v, err := taker.Take(t.Context(), claim("sub", limits), 1); {
 					case err != nil:
 						out.Add(1)
 						if !problem.Is(err, problem.Unavailable) {
@@ -143,7 +143,7 @@ func TestCallsThatWaitForAWriteShareTheNext(t *testing.T) {
 		left := map[int]int64{} // what the calls that passed were told, by order of arrival
 		refused := make(chan limit.Verdict, 20)
 		call := func(i int) {
-			v, err := taker.Take(t.Context(), "sub", []decision.Limit{quota(8, catalog.Day), rate(100, 1, 100)})
+			v, err := taker.Take(t.Context(), claim("sub", []decision.Limit{quota(8, catalog.Day), rate(100, 1, 100)}), 1)
 			switch {
 			case err != nil:
 				t.Error(err)
@@ -185,7 +185,7 @@ func TestAKnownStateRefusesWithoutAWrite(t *testing.T) {
 	ask := func(limits ...decision.Limit) (int, int) {
 		t.Helper()
 		before := store.writes
-		v, err := taker.Take(t.Context(), "sub", limits)
+		v, err := taker.Take(t.Context(), claim("sub", limits), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +224,7 @@ func TestARefusalByRateNeedsNoWriteUntilTimePasses(t *testing.T) {
 	var got []int
 	for _, pause := range []time.Duration{0, 0, 0, 500 * time.Millisecond, 499 * time.Millisecond, time.Millisecond, 0} {
 		now = now.Add(pause)
-		v, err := taker.Take(t.Context(), "sub", limits)
+		v, err := taker.Take(t.Context(), claim("sub", limits), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,7 +252,7 @@ func TestAStoreThatFailsAdmitsNobody(t *testing.T) {
 			}
 			taker := limit.NewTaker(s, fixed(noon))
 			for range 2 {
-				v, err := taker.Take(t.Context(), name, []decision.Limit{quota(5, catalog.Day), rate(1, 1, 5)})
+				v, err := taker.Take(t.Context(), claim(name, []decision.Limit{quota(5, catalog.Day), rate(1, 1, 5)}), 1)
 				if v.Admitted != 0 || !problem.Is(err, problem.Unavailable) {
 					t.Errorf("admitted %d, %v; want problem.Unavailable", v.Admitted, err)
 				}
@@ -273,7 +273,7 @@ func TestManySubscriptionsAreForgottenAndStillExact(t *testing.T) {
 	taker := limit.NewTaker(store, fixed(noon))
 	for round := range 3 {
 		for i := range 10_000 {
-			v, err := taker.Take(t.Context(), fmt.Sprint("sub", i), []decision.Limit{quota(2, catalog.Day)})
+			v, err := taker.Take(t.Context(), claim(fmt.Sprint("sub", i), []decision.Limit{quota(2, catalog.Day)}), 1)
 			if want := min(1, 2-min(2, round)); err != nil || v.Admitted != want {
 				t.Fatalf("round %d, subscription %d: %+v, %v", round, i, v, err)
 			}
@@ -283,11 +283,11 @@ func TestManySubscriptionsAreForgottenAndStillExact(t *testing.T) {
 
 func TestNoLimitsNeedNoWrite(t *testing.T) {
 	store := newShelf()
-	v, err := limit.NewTaker(store, fixed(noon)).Take(t.Context(), "sub", nil)
+	v, err := limit.NewTaker(store, fixed(noon)).Take(t.Context(), claim("sub", nil), 1)
 	if err != nil || v.Admitted != 1 || store.writes != 0 {
 		t.Errorf("%+v, %v, %d writes", v, err, store.writes)
 	}
-	if _, err := limit.NewTaker(store, fixed(noon)).Take(t.Context(), "sub", []decision.Limit{{Kind: "odd"}}); err == nil || store.writes != 0 {
+	if _, err := limit.NewTaker(store, fixed(noon)).Take(t.Context(), claim("sub", []decision.Limit{{Kind: "odd"}}), 1); err == nil || store.writes != 0 {
 		t.Errorf("limits that cannot be kept: %v, %d writes", err, store.writes)
 	}
 }
@@ -298,7 +298,7 @@ func BenchmarkTake(b *testing.B) {
 		taker := limit.NewTaker(newShelf(), time.Now)
 		b.ReportAllocs()
 		for b.Loop() {
-			if v, err := taker.Take(b.Context(), "sub", limits); err != nil || v.Admitted != 1 {
+			if v, err := taker.Take(b.Context(), claim("sub", limits), 1); err != nil || v.Admitted != 1 {
 				b.Fatal(v, err)
 			}
 		}
@@ -307,7 +307,7 @@ func BenchmarkTake(b *testing.B) {
 		taker := limit.NewTaker(newShelf(), time.Now)
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := taker.Take(b.Context(), "sub", []decision.Limit{quota(1, catalog.Month)}); err != nil {
+			if _, err := taker.Take(b.Context(), claim("sub", []decision.Limit{quota(1, catalog.Month)}), 1); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -320,11 +320,19 @@ func BenchmarkTake(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(p *testing.PB) {
 			for p.Next() {
-				if _, err := taker.Take(context.Background(), "sub", limits); err != nil {
+				if _, err := taker.Take(context.Background(), claim("sub", limits), 1); err != nil {
 					b.Error(err)
 				}
 			}
 		})
 		b.ReportMetric(float64(store.writes)/float64(b.N), "writes/call")
 	})
+}
+
+// claim is what a call takes of one counter.
+func claim(counter string, limits []decision.Limit) []decision.Claim {
+	if len(limits) == 0 {
+		return nil
+	}
+	return []decision.Claim{{Counter: counter, Limits: limits}}
 }

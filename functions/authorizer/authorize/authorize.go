@@ -160,7 +160,7 @@ func (a *Authorizer) gateway(ctx context.Context, r *request, d *decision.Decisi
 	if err := a.permit(ctx, r, who, what, d.Caller.Scopes); err != nil {
 		return err
 	}
-	d.Limits, d.Notice = decision.LimitsOf(*what.plan), what.notice()
+	d.Claims, d.Notice = what.claims(), what.notice()
 	return nil
 }
 

@@ -29,9 +29,9 @@ func TestAnAllowSaysAllThatTheProxyNeeds(t *testing.T) {
 			Scopes: []string{"orders.read", "orders.write"}},
 		Target: decision.Target{API: "orders", Version: "v1", Revision: "r1", Operation: "getOrder", Route: "/orders/{id}",
 			Path: "/orders/a%20b", Upstream: catalog.Upstream{URL: "https://orders.example"}},
-		Limits: []decision.Limit{
+		Claims: []decision.Claim{{Counter: "sub-1", Limits: []decision.Limit{
 			{Kind: decision.RateLimit, Name: "gold-rate", Requests: 100, Seconds: 60, Burst: 100},
-			{Kind: decision.QuotaLimit, Name: "gold-quota", Requests: 10_000, Period: catalog.Month}},
+			{Kind: decision.QuotaLimit, Name: "gold-quota", Requests: 10_000, Period: catalog.Month}}}},
 		Notice: &decision.Notice{Deprecated: deprecated, Sunset: &sunset, Successor: "/orders/v2"},
 		At:     w.at,
 	}
@@ -44,15 +44,15 @@ func TestTermsOfAnAllow(t *testing.T) {
 	t.Run("a plan without limits sets none", func(t *testing.T) {
 		w := newWorld(t)
 		w.put(&catalog.Plan{ID: "gold"})
-		if d := w.wants(w.asShop("GET", "/orders/v1/orders"), "allow"); len(d.Limits) != 0 || d.Notice != nil {
-			t.Errorf("got %+v, %+v", d.Limits, d.Notice)
+		if d := w.wants(w.asShop("GET", "/orders/v1/orders"), "allow"); len(d.Claims) != 0 || d.Notice != nil {
+			t.Errorf("got %+v, %+v", d.Claims, d.Notice)
 		}
 	})
 	t.Run("a burst is taken as it is set", func(t *testing.T) {
 		w := newWorld(t)
 		w.put(&catalog.Plan{ID: "gold", Rate: &catalog.Rate{Requests: 5, Seconds: 1, Burst: 7}})
-		if d := w.wants(w.asShop("GET", "/orders/v1/orders"), "allow"); d.Limits[0].Burst != 7 {
-			t.Errorf("got %+v", d.Limits)
+		if d := w.wants(w.asShop("GET", "/orders/v1/orders"), "allow"); d.Claims[0].Limits[0].Burst != 7 {
+			t.Errorf("got %+v", d.Claims)
 		}
 	})
 	t.Run("a scope that the plan offers no more does not count", func(t *testing.T) {

@@ -40,6 +40,16 @@ func (f *facts) target() decision.Target {
 		Operation: op.ID, Route: op.Template, Path: f.upstream, Upstream: f.version.Upstream}
 }
 
+// claims are the limits of the plan.
+func (f *facts) claims() []decision.Claim {
+	limits := decision.LimitsOf(*f.plan)
+	if limits == nil {
+		return nil
+	}
+	return []decision.Claim{{Counter: decision.SubscriptionCounter(f.grant.ID), Limits: limits,
+		Outage: f.plan.Outage, Overdraft: f.plan.Overdraft}}
+}
+
 // notice tells of the version's end, if it is near.
 func (f *facts) notice() *decision.Notice {
 	if f.version.State != catalog.Deprecated {

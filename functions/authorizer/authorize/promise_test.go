@@ -128,7 +128,7 @@ func TestThePolicyHasTheLastWord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, c.policy)
 			d := w.wants(w.asShop("GET", "/orders/v1/orders"), c.want)
-			if c.want != "allow" && (len(d.Limits) > 0 || d.Notice != nil) {
+			if c.want != "allow" && (len(d.Claims) > 0 || d.Notice != nil) {
 				t.Error("a refusal carries terms")
 			}
 			if strings.Contains(w.log.String(), "thisWouldBe") {
@@ -168,7 +168,7 @@ func TestTheManagementPlane(t *testing.T) {
 		e := w.event("POST", "/admin/v1/teams", "authorization", bearer)
 		e.RouteKey = "ANY /admin/v1/{proxy+}"
 		d := w.ask(e)
-		if d.Admin == nil || d.Admin.ID != "key-0" || d.Admin.Role != catalog.RolePlatformAdmin || len(d.Limits) > 0 || d.Caller.App != "" {
+		if d.Admin == nil || d.Admin.ID != "key-0" || d.Admin.Role != catalog.RolePlatformAdmin || len(d.Claims) > 0 || d.Caller.App != "" {
 			t.Errorf("got %+v", d)
 		}
 	})

@@ -41,8 +41,8 @@ func warm(b *testing.B, upstreams http.RoundTripper, url string) (*forward.Proxy
 		Caller: decision.Caller{Consumer: "acme", App: "acme-shop", Key: "k-1", Subscription: "sub-1", Plan: "gold", Scopes: []string{"orders:read"}},
 		Target: decision.Target{API: "orders", Version: "v1", Revision: catalog.RevisionID(strings.Repeat("ab", 32)), Operation: "getOrder",
 			Route: "/orders/{id}", Path: "/orders/42", Upstream: catalog.Upstream{URL: url, TimeoutMs: 5000}},
-		Limits: []decision.Limit{{Kind: decision.RateLimit, Name: "gold-rate", Requests: 10_000_000, Seconds: 1, Burst: 10_000_000},
-			{Kind: decision.QuotaLimit, Name: "gold-quota", Requests: 1_000_000_000, Period: catalog.Month}},
+		Claims: []decision.Claim{{Counter: "sub-1", Limits: []decision.Limit{{Kind: decision.RateLimit, Name: "gold-rate", Requests: 10_000_000, Seconds: 1, Burst: 10_000_000},
+			{Kind: decision.QuotaLimit, Name: "gold-quota", Requests: 1_000_000_000, Period: catalog.Month}}}},
 		At: noon,
 	}
 	return p, event(b, d, headers("accept", "application/json", "user-agent", "shop/1.0", "x-forwarded-for", "192.0.2.1", "x-forwarded-proto", "https",

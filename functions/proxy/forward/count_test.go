@@ -31,7 +31,7 @@ func TestWhatTheQuotaCountsIsWhatUsageCounts(t *testing.T) {
 	})
 	for i := range 60 {
 		d := r.allow(func(d *decision.Decision) {
-			d.Limits = []decision.Limit{{Kind: decision.QuotaLimit, Name: "q", Requests: 37, Period: catalog.Month}}
+			d.Claims = []decision.Claim{{Counter: "sub-1", Limits: []decision.Limit{{Kind: decision.QuotaLimit, Name: "q", Requests: 37, Period: catalog.Month}}}}
 		})
 		switch i % 5 {
 		case 1:

@@ -44,7 +44,7 @@ const healthRoute = "GET /healthz"
 
 // Limits takes units; limit.Taker does. An error means that nobody was admitted.
 type Limits interface {
-	Take(ctx context.Context, id string, limits []decision.Limit) (limit.Verdict, error)
+	Take(ctx context.Context, claims []decision.Claim, cost int) (limit.Verdict, error)
 }
 
 // Deps is what a Proxy works with.
@@ -147,7 +147,7 @@ func (p *Proxy) decide(_ context.Context, c *call) error {
 
 // takeLimits takes one unit of each limit. The call is forwarded from here on.
 func (p *Proxy) takeLimits(ctx context.Context, c *call) error {
-	v, err := p.limits.Take(ctx, string(c.decision.Caller.Subscription), c.decision.Limits)
+	v, err := p.limits.Take(ctx, c.decision.Claims, c.decision.Cost)
 	if err != nil {
 		return unchecked(err)
 	}

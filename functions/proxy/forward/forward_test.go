@@ -63,7 +63,9 @@ func TestWithoutADecisionForExactlyThisCallNothingIsForwarded(t *testing.T) {
 			replan(r, e, func(d *decision.Decision) { d.Target.Path = "@evil.example/" })
 		},
 		"with limits that cannot be kept": func(r *rig, e *events.APIGatewayV2HTTPRequest) {
-			replan(r, e, func(d *decision.Decision) { d.Limits = []decision.Limit{{Kind: "odd"}} })
+			replan(r, e, func(d *decision.Decision) {
+				d.Claims = []decision.Claim{{Counter: "s-1", Limits: []decision.Limit{{Kind: "odd"}}}}
+			})
 		},
 		"with an unknown refusal": func(r *rig, e *events.APIGatewayV2HTTPRequest) {
 			replan(r, e, func(d *decision.Decision) { d.Refusal = &decision.Denial{Code: "because"} })
@@ -154,10 +156,10 @@ func TestWhatTheHeadersOfARefusalSay(t *testing.T) {
 
 // gold is a plan with a rate of 2 per 10 s and a quota of 3 a day.
 func gold(d *decision.Decision) {
-	d.Limits = []decision.Limit{
+	d.Claims = []decision.Claim{{Counter: "sub-1", Limits: []decision.Limit{
 		{Kind: decision.RateLimit, Name: "gold-rate", Requests: 2, Seconds: 10, Burst: 2},
 		{Kind: decision.QuotaLimit, Name: "gold-quota", Requests: 3, Period: catalog.Day},
-	}
+	}}}
 }
 
 func TestLimitsAreTakenToldAndEnforced(t *testing.T) {
