@@ -117,7 +117,7 @@ func (t *terms) plan(guess State, now time.Time, n int) (Step, Verdict) {
 			after.TAT = max(guess.TAT, at) + fit*t.rate.interval
 		}
 		if t.quotaAt >= 0 && fresh {
-			step.QuotaReset = &QuotaReset{Period: period, Units: fit}
+			step.QuotaReset = &QuotaReset{From: guess.Period, Period: period, Units: fit}
 		} else if t.quotaAt >= 0 {
 			step.QuotaAdd = &QuotaAdd{Period: period, Units: fit, Most: t.quota.most - fit}
 		}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,7 @@ var limits = []guarantee{
 	{"a step that asks for two changes of one limit, or has no time, is refused", badSteps},
 	{"a state that was never set is zero, and one past its time is told as it is", limitState},
 	{"concurrent steps of several instances are all counted, and none beyond the most", stepRace},
+	{"a store does to a state what a step means", stepMeaning},
 }
 
 func stepConditions(t *testing.T, b bench) {
@@ -32,9 +34,10 @@ func stepConditions(t *testing.T, b bench) {
 	add := func(p string, units, most int64) change {
 		return func(s *limit.Step) { s.QuotaAdd = &limit.QuotaAdd{Period: p, Units: units, Most: most} }
 	}
-	reset := func(p string, units int64) change {
-		return func(s *limit.Step) { s.QuotaReset = &limit.QuotaReset{Period: p, Units: units} }
+	from := func(before, p string, units int64) change {
+		return func(s *limit.Step) { s.QuotaReset = &limit.QuotaReset{From: before, Period: p, Units: units} }
 	}
+	reset := func(p string, units int64) change { return from("", p, units) }
 	both, made := []change{set(5, 0), reset("2026-11", 3)}, limit.State{TAT: 5, Period: "2026-11", Used: 3}
 	used := func(n int64) limit.State { return limit.State{Period: "2026-11", Used: n} }
 	december := limit.State{Period: "2026-12", Used: 1}
@@ -60,9 +63,9 @@ func stepConditions(t *testing.T, b bench) {
 		"add at the most":                     {[]change{reset("2026-11", 3)}, []change{add("2026-11", 2, 3)}, used(5), true},
 		"add beyond the most":                 {[]change{reset("2026-11", 3)}, []change{add("2026-11", 2, 2)}, used(3), false},
 		"add in another period":               {[]change{reset("2026-11", 3)}, []change{add("2026-12", 2, 9)}, used(3), false},
-		"reset to a later period":             {[]change{reset("2026-11", 3)}, []change{reset("2026-12", 1)}, december, true},
-		"reset to the same period":            {[]change{reset("2026-11", 3)}, []change{reset("2026-11", 1)}, used(3), false},
-		"reset to an earlier period":          {[]change{reset("2026-11", 3)}, []change{reset("2026-10", 1)}, used(3), false},
+		"reset to a later period":             {[]change{reset("2026-11", 3)}, []change{from("2026-11", "2026-12", 1)}, december, true},
+		"reset where one is":                  {[]change{reset("2026-11", 3)}, []change{reset("2026-12", 1)}, used(3), false},
+		"reset from another one":              {[]change{reset("2026-11", 3)}, []change{from("2026-10", "2026-12", 1)}, used(3), false},
 		"rate refused leaves the quota alone": {both, []change{advance(1, 6, 9), add("2026-11", 1, 9)}, made, false},
 		"quota refused leaves the rate alone": {both, []change{advance(1, 1, 9), add("2026-11", 1, 2)}, made, false},
 		"both at once":                        {both, []change{advance(1, 1, 9), add("2026-11", 4, 9)}, limit.State{TAT: 6, Period: "2026-11", Used: 7}, true},
@@ -143,5 +146,54 @@ func stepRace(t *testing.T, b bench) {
 	all.Wait()
 	if got, err := table.LimitState(t.Context(), "s1"); err != nil || got.Used != most || admitted.Load() != most {
 		t.Errorf("stored %+v, %v; admitted %d", got, err, admitted.Load())
+	}
+}
+
+// stepMeaning shows the store random steps on random states: it must do what Step.Apply does.
+func stepMeaning(t *testing.T, b bench) {
+	table := b.open(t)
+	random := rand.New(rand.NewPCG(1, 2)) // #nosec G404 -- the same steps each time
+	name := func() string { return []string{"", "2026-11", "2026-12", "2027-01"}[random.IntN(4)] }
+	n := func() int64 { return int64(random.IntN(7)) - 2 }
+	ahead := func() *limit.Ahead {
+		if random.IntN(2) == 0 {
+			return nil
+		}
+		return &limit.Ahead{Of: name(), Units: n(), Most: n(), Fresh: random.IntN(2) == 0}
+	}
+	applied := 0
+	for range 40 {
+		id, state := fmt.Sprint(random.Uint64()), limit.State{}
+		for range 20 {
+			s := limit.Step{ID: fmt.Sprintf("i%d.%d", random.IntN(3), random.Uint64()), Expires: noon}
+			switch random.IntN(3) {
+			case 0:
+				least := n() // no step of ours has bounds that cross
+				s.RateAdvance = &limit.RateAdvance{By: n(), Min: least, Max: least + 3}
+			case 1:
+				s.RateSet = &limit.RateSet{To: n(), Below: n()}
+			}
+			switch random.IntN(3) {
+			case 0:
+				s.QuotaAdd = &limit.QuotaAdd{Period: state.Period, Units: n(), Most: n() + 4, Risk: n(), MostRisk: n(), Ahead: ahead()}
+			case 1:
+				s.QuotaReset = &limit.QuotaReset{From: state.Period, Period: "2026-1" + fmt.Sprint(random.IntN(3)), Units: n(), Risk: n(),
+					Carried: random.IntN(2) == 0, CarriedAhead: n(), Ahead: ahead()}
+			}
+			if s.QuotaAdd != nil && s.QuotaAdd.Period == "" {
+				s.QuotaAdd = nil // none of ours has no period
+			}
+			want, fits := s.Apply(state)
+			got, ok, err := table.ApplyLimit(t.Context(), id, s)
+			if got != want || ok != fits || err != nil {
+				t.Fatalf("%+v on %+v gives %+v, %v, %v; want %+v, %v", s, state, got, ok, err, want, fits)
+			}
+			if state = got; ok {
+				applied++
+			}
+		}
+	}
+	if applied < 100 {
+		t.Errorf("only %d steps were applied", applied)
 	}
 }
