@@ -169,9 +169,9 @@ func stepMeaning(t *testing.T, b bench) {
 			switch random.IntN(3) {
 			case 0:
 				least := n() // no step of ours has bounds that cross
-				s.RateAdvance = &limit.RateAdvance{By: n(), Min: least, Max: least + 3}
+				s.RateAdvance = &limit.RateAdvance{By: 1 + int64(random.IntN(3)), Min: least, Max: least + 3}
 			case 1:
-				s.RateSet = &limit.RateSet{To: n(), Below: n()}
+				s.RateSet = &limit.RateSet{To: 1 + int64(random.IntN(5)), Below: 1 + int64(random.IntN(5))}
 			}
 			switch random.IntN(3) {
 			case 0:
