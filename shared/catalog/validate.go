@@ -3,7 +3,6 @@ package catalog
 import (
 	"fmt"
 	"net/mail"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,22 +13,19 @@ import (
 
 // Bounds of what a resource may hold.
 const (
-	DefaultTimeoutMs        = 10_000
-	MaxTimeoutMs            = 29_000 // an HTTP API gives up after 30 s
-	DefaultMaxRequestBytes  = 1 << 20
-	DefaultMaxResponseBytes = 4 << 20
-	MaxBodyBytes            = 4<<20 + 1<<19 // a Lambda payload is 6 MB, a binary body grows by a third in it
-	maxName                 = 200
-	maxSummary              = 2000
-	maxList                 = 50
-	maxLimit                = 1_000_000_000
-	maxRateSeconds          = 86_400
+	maxName    = 200
+	maxSummary = 2000
+	maxList    = 50
+	MaxScopes  = 1024 // bytes of a subscription's scopes as JSON: they travel in each decision
 )
 
 var slug = regexp.MustCompile(`^[a-z][a-z0-9-]{1,62}$`)
 
 // SlugPattern is what an id chosen by an admin looks like.
 const SlugPattern = `^[a-z][a-z0-9-]{1,62}$`
+
+// Anonymous is the id of the consumer, and of its app, that calls without a credential are counted under. Nobody can take it.
+const Anonymous = "anonymous"
 
 // ReservedAPIs are names that no API can take, since the platform answers there itself.
 var reservedAPIs = []string{"admin", "oauth", "healthz"}
@@ -108,6 +104,7 @@ func (a *API) Validate() error {
 	oneOf(&c, "/audience", a.Audience, Internal, Partner, Public)
 	oneOf(&c, "/sensitivity", a.Sensitivity, Open, InternalData, Confidential, RestrictedData)
 	c.strings("/tags", a.Tags)
+	a.traffic(&c)
 	return c.done("API")
 }
 
@@ -121,34 +118,13 @@ func (v *Version) Validate() error {
 	return c.done("version")
 }
 
-func (u Upstream) check(c *check) {
-	at, err := url.Parse(u.URL)
-	ok := err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.Hostname() != "" && len(u.URL) <= 2000
-	c.that(ok, "/upstream/url", "must be an absolute http or https URL")
-	if ok {
-		c.that(at.User == nil, "/upstream/url", "must not contain a credential")
-		c.that(at.RawQuery == "" && at.Fragment == "" && !at.ForceQuery, "/upstream/url", "must have no query and no fragment")
-	}
-	c.that(u.TimeoutMs >= 0 && u.TimeoutMs <= MaxTimeoutMs, "/upstream/timeout_ms", "must lie in 1..%d", MaxTimeoutMs)
-	c.that(u.MaxRequestBytes >= 0 && u.MaxRequestBytes <= MaxBodyBytes, "/upstream/max_request_bytes", "must lie in 1..%d", MaxBodyBytes)
-	c.that(u.MaxResponseBytes >= 0 && u.MaxResponseBytes <= MaxBodyBytes, "/upstream/max_response_bytes", "must lie in 1..%d", MaxBodyBytes)
-}
-
 // Validate says everything that is wrong with the plan.
 func (p *Plan) Validate() error {
 	var c check
 	c.slug("/id", string(p.ID))
 	c.text("/name", p.Name, maxName, true)
 	oneOf(&c, "/approval", p.Approval, Automatic, Manual)
-	if r := p.Rate; r != nil {
-		c.that(r.Requests >= 1 && r.Requests <= maxLimit, "/rate/requests", "must lie in 1..%d", maxLimit)
-		c.that(r.Seconds >= 1 && r.Seconds <= maxRateSeconds, "/rate/seconds", "must lie in 1..%d", maxRateSeconds)
-		c.that(r.Burst >= 0 && r.Burst <= maxLimit, "/rate/burst", "must lie in 0..%d", maxLimit)
-	}
-	if q := p.Quota; q != nil {
-		c.that(q.Requests >= 1 && q.Requests <= maxLimit, "/quota/requests", "must lie in 1..%d", maxLimit)
-		oneOf(&c, "/quota/period", q.Period, Day, Month)
-	}
+	p.traffic(&c)
 	c.strings("/scopes", p.Scopes)
 	return c.done("plan")
 }
@@ -157,6 +133,7 @@ func (p *Plan) Validate() error {
 func (k *Consumer) Validate() error {
 	var c check
 	c.slug("/id", string(k.ID))
+	c.that(k.ID != Anonymous, "/id", "is a name the platform keeps for itself")
 	c.text("/name", k.Name, maxName, true)
 	oneOf(&c, "/kind", k.Kind, Internal, Partner, Public)
 	c.contacts(k.Contacts)
@@ -167,6 +144,7 @@ func (k *Consumer) Validate() error {
 func (a *App) Validate() error {
 	var c check
 	c.slug("/id", string(a.ID))
+	c.that(a.ID != Anonymous, "/id", "is a name the platform keeps for itself")
 	c.text("/name", a.Name, maxName, true)
 	c.slug("/consumer", string(a.Consumer))
 	return c.done("app")
@@ -180,6 +158,7 @@ func (s *Subscription) Validate() error {
 	c.slug("/plan", string(s.Plan))
 	oneOf(&c, "/state", s.State, Requested, Active, Suspended, Ended)
 	c.strings("/scopes", s.Scopes)
+	c.size("/scopes", s.Scopes, MaxScopes)
 	return c.done("subscription")
 }
 

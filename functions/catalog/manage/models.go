@@ -81,7 +81,14 @@ func apiModel() shape.Model {
 			Schema: shape.OneOf("Its protocol, for good.", catalog.REST, catalog.GraphQL, catalog.Event)},
 		needed("audience", shape.OneOf("Whose apps may subscribe; each includes those before it.", audiences()...)),
 		needed("sensitivity", shape.OneOf("What it hands out.", catalog.Open, catalog.InternalData, catalog.Confidential, catalog.RestrictedData)),
-		optional("tags", words("To find it by.")))
+		optional("tags", words("To find it by.")),
+		optional("limits", limitsOf("What its backend bears, over all consumers.")),
+		optional("operations", shape.Map("What single operations cost and bear, over all consumers, by operation id.",
+			shape.Object("One operation.",
+				optional("cost", shape.Whole("Units that a call takes of each limit; 0 means 1.", 0, catalog.MaxCost)),
+				optional("limits", limitsOf("What its backend bears of it, over all consumers."))), catalog.MaxOperations)),
+		optional("anonymous", limitsOf("Of a `public` API: calls without a credential pass where an operation needs no scope, limited "+
+			"like this for each address, of IPv6 for each /64. Without it each call needs a credential.")))
 }
 
 func audiences() []catalog.Audience {
@@ -94,11 +101,7 @@ func versionModel() shape.Model {
 			"validation": map[string]any{"request": "report", "response": "report"}, "state": "draft"},
 		shape.Field{Name: "api", Access: shape.Given, Always: true, Schema: shape.Matching("The API that it is a version of.", catalog.SlugPattern)},
 		slug("version", "Its name inside the API, for good.", shape.Fixed),
-		needed("upstream", shape.Object("Where its calls go.",
-			needed("url", address()),
-			optional("timeout_ms", shape.Whole("0 means 10000.", 0, catalog.MaxTimeoutMs)),
-			optional("max_request_bytes", shape.Whole("0 means 1 MiB.", 0, catalog.MaxBodyBytes)),
-			optional("max_response_bytes", shape.Whole("0 means 4 MiB.", 0, catalog.MaxBodyBytes)))),
+		needed("upstream", upstream()),
 		shape.Field{Name: "validation", Always: true, Schema: shape.Object("How strictly traffic is held against the contract; `report` if not given.",
 			optional("request", shape.OneOf("", "enforce", "report", "off")),
 			optional("response", shape.OneOf("", "off", "report", "strip", "block")))},
@@ -113,31 +116,8 @@ func versionModel() shape.Model {
 	return m
 }
 
-// address is an upstream's URL, as far as a pattern can say it.
-func address() *huma.Schema {
-	s := shape.Text("http or https; may have a path, but no query and no credential.", summaryLength)
-	s.Pattern = `^https?://`
-	return s
-}
-
 func states() []catalog.State {
 	return []catalog.State{catalog.Draft, catalog.InReview, catalog.Published, catalog.Deprecated, catalog.Retired}
-}
-
-func planModel() shape.Model {
-	return model("Plan", "What is offered for an API: how fast, how much, which scopes.",
-		map[string]any{"id": "basic", "name": "Basic", "approval": "automatic", "rate": map[string]any{"requests": 10, "seconds": 1, "burst": 20},
-			"quota": map[string]any{"requests": 100000, "period": "month"}, "scopes": []any{"orders:read"}},
-		id("plan"), name(),
-		needed("approval", shape.OneOf("Whether a subscription starts active or waits for an admin.", catalog.Automatic, catalog.Manual)),
-		optional("rate", shape.Object("A token bucket; without one the rate is not limited.",
-			needed("requests", shape.Whole("How many calls …", 1, largest)),
-			needed("seconds", shape.Whole("… in how many seconds, on average.", 1, 86_400)),
-			optional("burst", shape.Whole("How many at once; 0 means `requests`.", 0, largest)))),
-		optional("quota", shape.Object("Calls per calendar period in UTC; without one they are not counted.",
-			needed("requests", shape.Whole("How many calls.", 1, largest)),
-			needed("period", shape.OneOf("Per what.", catalog.Day, catalog.Month)))),
-		optional("scopes", words("What a subscription can allow.")))
 }
 
 func consumerModel() shape.Model {

@@ -54,7 +54,7 @@ func fieldsOf(of reflect.Type) []string {
 		}
 		out = append(out, name)
 		inner := f.Type
-		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
+		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice || inner.Kind() == reflect.Map {
 			inner = inner.Elem()
 		}
 		if inner.Kind() == reflect.Struct && inner != reflect.TypeFor[time.Time]() {
@@ -73,6 +73,9 @@ func namesOf(s *shape.Schema) []string {
 		out = append(out, name)
 		if p.Items != nil {
 			p = p.Items
+		}
+		if member, ok := p.AdditionalProperties.(*shape.Schema); ok {
+			p = member
 		}
 		for _, below := range namesOf(p) {
 			out = append(out, name+"."+below)
@@ -93,6 +96,13 @@ func TestTheSchemaAndTheDomainAgreeAtEachBound(t *testing.T) {
 		}
 		return "[" + strings.Join(items, ",") + "]"
 	}
+	members := func(n int) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf(`"op%d":{"rate":{"requests":1,"seconds":1}}`, i)
+		}
+		return "{" + strings.Join(all, ",") + "}"
+	}
 	for _, c := range []struct {
 		model, pointer string
 		good, bad      []string
@@ -103,7 +113,7 @@ func TestTheSchemaAndTheDomainAgreeAtEachBound(t *testing.T) {
 		{"Team", "/contacts/0/value", []string{text(200)}, []string{text(201), `""`}},
 		{"API", "/summary", []string{text(2000), `""`}, []string{text(2001)}},
 		{"API", "/kind", []string{`"rest"`, `"graphql"`, `"event"`}, []string{`"soap"`, `""`}},
-		{"API", "/audience", []string{`"internal"`, `"partner"`, `"public"`}, []string{`"all"`}},
+		{"API", "/audience", []string{`"public"`}, []string{`"all"`}}, // the others are not for an API with "anonymous"
 		{"API", "/sensitivity", []string{`"open"`, `"internal"`, `"confidential"`, `"restricted"`}, []string{`"secret"`}},
 		{"API", "/tags", []string{list(50), `[]`}, []string{list(51), `["a b"]`, `["a","a"]`, `[""]`, `["` + strings.Repeat("x", 201) + `"]`}},
 		{"Version", "/upstream/timeout_ms", []string{number(0), number(1), number(catalog.MaxTimeoutMs)}, []string{number(-1), number(catalog.MaxTimeoutMs + 1)}},
@@ -117,6 +127,35 @@ func TestTheSchemaAndTheDomainAgreeAtEachBound(t *testing.T) {
 		{"Plan", "/rate/burst", []string{number(0), number(1_000_000_000)}, []string{number(-1), number(1_000_000_001)}},
 		{"Plan", "/quota/requests", []string{number(1), number(1_000_000_000)}, []string{number(0), number(1_000_000_001)}},
 		{"Plan", "/quota/period", []string{`"day"`, `"month"`}, []string{`"week"`}},
+		{"Plan", "/rate/shadow", []string{"true", "false"}, nil},
+		{"Plan", "/quota/anchor_day", []string{number(0), number(31)}, []string{number(-1), number(32)}},
+		{"Plan", "/operations/createOrder/rate/requests", []string{number(1), number(1_000_000_000)}, []string{number(0), number(1_000_000_001)}},
+		{"Plan", "/operations/createOrder/quota/anchor_day", []string{number(0), number(31)}, []string{number(-1), number(32)}},
+		{"Plan", "/operations", []string{members(300), `{}`}, []string{members(301)}},
+		{"Plan", "/priority", []string{`"low"`, `"normal"`, `"high"`}, []string{`"urgent"`}},
+		{"Plan", "/on_store_outage", []string{`"open"`}, []string{`"shut"`}},
+		{"Plan", "/overdraft", []string{number(1), number(catalog.MaxOverdraft)}, []string{number(-1), number(catalog.MaxOverdraft + 1)}},
+		{"API", "/limits/rate/burst", []string{number(0), number(1_000_000_000)}, []string{number(-1), number(1_000_000_001)}},
+		{"API", "/operations/getOrder/cost", []string{number(0), number(1), number(catalog.MaxCost)}, []string{number(-1), number(catalog.MaxCost + 1)}},
+		{"API", "/operations/getOrder/limits/quota/requests", []string{number(1000), number(1_000_000_000)}, []string{number(0), number(1_000_000_001)}},
+		{"API", "/operations", []string{strings.ReplaceAll(members(300), `{"rate":{"requests":1,"seconds":1}}`, `{"cost":1}`), `{}`},
+			[]string{strings.ReplaceAll(members(301), `{"rate":{"requests":1,"seconds":1}}`, `{"cost":1}`)}},
+		{"API", "/anonymous/rate/seconds", []string{number(1), number(86_400)}, []string{number(0), number(86_401)}},
+		{"Version", "/upstream/max_in_flight", []string{number(0), number(catalog.MaxInFlight)}, []string{number(-1), number(catalog.MaxInFlight + 1)}},
+		{"Version", "/upstream/hedge_after_ms", []string{number(0), number(9999)}, []string{number(-1), number(catalog.MaxTimeoutMs + 1)}},
+		{"Version", "/upstream/retries/attempts", []string{number(1), number(catalog.MaxRetries)}, []string{number(0), number(catalog.MaxRetries + 1)}},
+		{"Version", "/upstream/retries/budget_percent", []string{number(0), number(100)}, []string{number(-1), number(101)}},
+		{"Version", "/upstream/breaker/failure_percent", []string{number(0), number(100)}, []string{number(-1), number(101)}},
+		{"Version", "/upstream/breaker/minimum_calls", []string{number(catalog.MaxBreakerCalls)}, []string{number(-1), number(catalog.MaxBreakerCalls + 1)}},
+		{"Version", "/upstream/breaker/window_seconds", []string{number(catalog.MaxBreakerSeconds)}, []string{number(-1), number(catalog.MaxBreakerSeconds + 1)}},
+		{"Version", "/upstream/breaker/open_seconds", []string{number(catalog.MaxBreakerSeconds)}, []string{number(-1), number(catalog.MaxBreakerSeconds + 1)}},
+		{"Version", "/upstream/cache/max_bytes", []string{number(catalog.MaxBodyBytes)}, []string{number(-1), number(catalog.MaxBodyBytes + 1)}},
+		{"Version", "/upstream/cache/default_ttl_seconds", []string{number(catalog.MaxTTLSeconds)}, []string{number(-1), number(catalog.MaxTTLSeconds + 1)}},
+		{"Version", "/upstream/cache/stale_if_error_seconds", []string{number(catalog.MaxStaleSeconds)}, []string{number(-1), number(catalog.MaxStaleSeconds + 1)}},
+		{"Version", "/upstream/fallback/url", []string{`"https://b.example"`}, []string{`"b.example"`}},
+		{"Version", "/upstream/fallback/static/status", []string{number(200), number(599)}, []string{number(199), number(600)}},
+		{"Version", "/upstream/fallback/static/body", []string{text(catalog.MaxStaticBytes), `""`}, []string{text(catalog.MaxStaticBytes + 1)}},
+		{"Version", "/upstream/idempotency", []string{`"replay"`, `"require"`, `"off"`}, []string{`"maybe"`}},
 		{"Plan", "/approval", []string{`"automatic"`, `"manual"`}, []string{`"none"`}},
 		{"Consumer", "/kind", []string{`"internal"`, `"partner"`, `"public"`}, []string{`"private"`}},
 		{"App", "/consumer", []string{text(63)}, []string{text(64)}},
@@ -145,8 +184,14 @@ func verdicts(good, bad []string) map[string]bool {
 // judge puts a value into an otherwise good resource, and asks schema and domain.
 func judge(t *testing.T, model, pointer, value string) (schema, domain bool) {
 	t.Helper()
-	whole := map[string]string{"Team": strings.Replace(sales, "email", "chat", 1), "API": orders, "Plan": basic, "Consumer": acme, "App": shop,
-		"Version":      `{"version":"v1","upstream":{"url":"https://a.example"},"validation":{"request":"off","response":"off"}}`,
+	const limits = `{"rate":{"requests":1000,"seconds":1},"quota":{"requests":1000,"period":"month"}}`
+	whole := map[string]string{"Team": strings.Replace(sales, "email", "chat", 1), "Consumer": acme, "App": shop,
+		"API": `{"id":"orders","name":"Orders","team":"sales","kind":"rest","audience":"public","sensitivity":"open","tags":[],"limits":` + limits +
+			`,"anonymous":` + limits + `,"operations":{"getOrder":{"cost":1,"limits":` + limits + `}}}`,
+		"Plan": `{"id":"basic","name":"Basic","approval":"manual","rate":{"requests":1,"seconds":1},"quota":{"requests":1,"period":"month"},"operations":{"createOrder":` +
+			limits + `},"on_store_outage":"open","overdraft":1}`,
+		"Version": `{"version":"v1","upstream":{"url":"https://a.example","retries":{"attempts":1},"breaker":{},"cache":{},` +
+			`"fallback":{"static":{"status":200,"content_type":"text/plain","body":""}}},"validation":{"request":"off","response":"off"}}`,
 		"Subscription": `{"app":"shop","api":"orders","plan":"basic","scopes":["a"],"state":"active"}`}[model]
 	document, err := strictjson.Parse([]byte(whole))
 	if err != nil {

@@ -92,17 +92,27 @@ func partial(s *huma.Schema) *huma.Schema {
 	p.Properties = maps.Clone(s.Properties)
 	for name, property := range p.Properties {
 		q := *property
-		if q.Type == huma.TypeObject {
-			q = *partial(property)
-		}
-		q.Nullable = true
+		q = *removable(&q)
 		q.ReadOnly = false // it may be sent back unchanged
-		if q.Enum != nil {
-			q.Enum = append(slices.Clone(q.Enum), nil)
-		}
 		p.Properties[name] = &q
 	}
+	if member, ok := s.AdditionalProperties.(*huma.Schema); ok {
+		p.AdditionalProperties = removable(member)
+	}
 	return &p
+}
+
+// removable is a member as a merge patch may have it: changed in part, or null.
+func removable(s *huma.Schema) *huma.Schema {
+	q := *s
+	if q.Type == huma.TypeObject {
+		q = *partial(s)
+	}
+	q.Nullable = true
+	if q.Enum != nil {
+		q.Enum = append(slices.Clone(q.Enum), nil)
+	}
+	return &q
 }
 
 // UUID is what the ids look like that the platform chooses.
@@ -173,6 +183,11 @@ func Object(description string, fields ...Field) *huma.Schema {
 	s := m.schema(description, func(Field) bool { return true }, func(f Field) bool { return f.Needed || f.Always })
 	s.Examples = nil
 	return s
+}
+
+// Map is an object whose members have names that the client chooses, at most so many, and one shape.
+func Map(description string, member *huma.Schema, most int) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, Description: description, AdditionalProperties: member, MaxProperties: &most}
 }
 
 // Anything is any JSON value.
