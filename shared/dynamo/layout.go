@@ -17,6 +17,10 @@
 //	revision chunk  revision#<api>/<v>#<rev> <chunk>                         RevisionChunk               strong       1 per 4 KB
 //	revision part   revision#<api>/<v>#<rev> <chunk>#<sum>#<n, 4 digits>     RevisionChunk, big ones     strong       98 a part
 //	limit state     limit#<id>               self                            ApplyLimit, LimitState      strong       1
+//	limit alert     alert#<counter>          <period>#<limit>#<percent>      Alerts                      strong       1 per 4 KB
+//	slots           slots#<id>               self                            TakeSlot, FreeSlot          strong       0, a write tells
+//	hint            hint#<id>                self                            Hint                        eventual     1/2
+//	held call       call#<id>                self                            ClaimCall, FinishCall       strong       0, a write tells
 //	pending usage   pending#<shard>          <id>                            PendingUsage                strong       1 per 4 KB
 //	folded usage    done#<id>                self                            Tombstoned                  strong       1
 //	usage bucket    usage#<step>#<api>       <start>#<version>#<op>#<app>    UsageBuckets                eventual     1/2 per 4 KB
@@ -48,21 +52,28 @@ import (
 
 // The attributes of each kind of item. None is a reserved word, so expressions need no placeholders for names.
 const (
-	attrDoc      = "doc"      // JSON of a resource, credential, entry ...
-	attrRev      = "rev"      // resource: counts its changes
-	attrChildren = "children" // resource: how many edges hang below it
-	attrSecret   = "digest"   // resource: hash of the secret of a key, which its JSON does not show
-	attrChild    = "child"    // edge: id of the child
-	attrSeq      = "seq"      // feed head: sequence of the last change
-	attrChange   = "change"   // feed entry: id of the change, by which a writer recognises its own
-	attrTAT      = "tat"      // limit: see limit.State
-	attrPeriod   = "period"   // limit
-	attrUsed     = "used"     // limit
-	attrOp       = "op"       // limit: id of the last step, by which a repeated one is recognised
-	attrBody     = "body"     // pending usage
-	attrFold     = "fold"     // folded usage: id of the fold, by which a folder recognises its own
-	attrConsumer = "consumer" // usage bucket
-	countPrefix  = "n_"       // usage bucket: each counter is n_<name>
+	attrDoc      = "doc"         // JSON of a resource, credential, entry ...
+	attrRev      = "rev"         // resource: counts its changes
+	attrChildren = "children"    // resource: how many edges hang below it
+	attrSecret   = "digest"      // resource: hash of the secret of a key, which its JSON does not show
+	attrChild    = "child"       // edge: id of the child
+	attrSeq      = "seq"         // feed head: sequence of the last change
+	attrChange   = "change"      // feed entry: id of the change, by which a writer recognises its own
+	attrTAT      = "tat"         // limit: see limit.State
+	attrPeriod   = "period"      // limit
+	attrUsed     = "used"        // limit
+	attrOp       = "op"          // id of the last change, by which a repeated one is recognised
+	attrRisk     = "risk"        // limit
+	attrAheadOf  = "ahead_of"    // limit
+	attrAhead    = "ahead"       // limit
+	attrMark     = "mark"        // limit alert: id of the write, by which a repeated one is recognised
+	attrBody     = "body"        // pending usage; held call: its answer
+	attrUntil    = "until_us"    // hint, held call: microseconds since the epoch
+	attrOwner    = "held_by"     // held call
+	attrPrint    = "fingerprint" // held call: of the request
+	attrFold     = "fold"        // folded usage: id of the fold, by which a folder recognises its own
+	attrConsumer = "consumer"    // usage bucket
+	countPrefix  = "n_"          // usage bucket: each counter is n_<name>
 )
 
 const self = "self"
@@ -110,6 +121,19 @@ func auditOf(r *catalog.Ref) items.Span {
 func replayKey(id string) items.Key { return at("replay#"+id, self) }
 
 func limitKey(id string) items.Key { return at("limit#"+id, self) }
+
+// alertKey names an alert. A period has no '#' and a percentage ends it, so keys of two alerts never meet.
+func alertKey(a catalog.LimitAlert) items.Key {
+	return at(alertsOf(a.Counter).PK, fmt.Sprintf("%s#%s#%03d", a.Period, a.Limit, a.Percent))
+}
+
+func alertsOf(counter string) items.Span { return items.Span{PK: "alert#" + counter} }
+
+func slotsKey(id string) items.Key { return at("slots#"+id, self) }
+
+func hintKey(id string) items.Key { return at("hint#"+id, self) }
+
+func callKey(id string) items.Key { return at("call#"+id, self) }
 
 func pendingKey(shard int, id string) items.Key { return at("pending#"+strconv.Itoa(shard), id) }
 

@@ -22,8 +22,8 @@ type Table struct {
 	turn chan struct{} // held while this process makes a change: its writers queue here, not at the feed's head
 	head int64         // what we believe the feed's head to be; unknownHead if nothing; guarded by turn
 
-	instance string        // with steps, makes the ids of limit steps
-	steps    atomic.Uint64 // limit steps made by this Table
+	instance string        // with steps, makes the ids of writes that are recognised by them
+	steps    atomic.Uint64 // such writes made by this Table
 }
 
 // Option changes how a Table works; only tests, benchmarks and the local cloud need any.
@@ -73,6 +73,9 @@ func Open(cfg settings.Table, options ...Option) (*Table, error) {
 		instance: strconv.FormatUint(binary.BigEndian.Uint64(seed), 36),
 	}, nil
 }
+
+// nextOp makes an id for a write, by which its repetition is recognised.
+func (t *Table) nextOp() string { return t.instance + "." + strconv.FormatUint(t.steps.Add(1), 36) }
 
 // EnsureTable creates the table if it is not there, with on-demand capacity and TTL, and waits until it can be used. It is
 // for the local cloud and tests; a deployment's table comes from infra/data.yaml. Two processes may do it at once.

@@ -103,6 +103,36 @@ func (i Item) Number(name string) (int64, error) {
 	return parsed, nil
 }
 
+// Numbers makes a map attribute of numbers.
+func Numbers(all map[string]int64) types.AttributeValue {
+	m := make(map[string]types.AttributeValue, len(all))
+	for name, n := range all {
+		m[name] = Number(n)
+	}
+	return &types.AttributeValueMemberM{Value: m}
+}
+
+// Numbers is nil where the attribute is absent. An error says that what is there is no map of whole numbers of 64 bits.
+func (i Item) Numbers(name string) (map[string]int64, error) {
+	v, there := i[name]
+	if !there {
+		return nil, nil
+	}
+	m, ok := v.(*types.AttributeValueMemberM)
+	if !ok {
+		return nil, fmt.Errorf("attribute %s of item %s is not a map", name, i)
+	}
+	all := make(map[string]int64, len(m.Value))
+	for key := range m.Value {
+		n, err := Item(m.Value).Number(key)
+		if err != nil {
+			return nil, fmt.Errorf("attribute %s of item %s: %w", name, i, err)
+		}
+		all[key] = n
+	}
+	return all, nil
+}
+
 // Decode reads a JSON document back.
 func (i Item) Decode(name string, to any) error {
 	if err := json.Unmarshal([]byte(i.Text(name)), to); err != nil {
@@ -133,6 +163,8 @@ func (i Item) Size() int {
 			total += len(v.Value)
 		case *types.AttributeValueMemberB:
 			total += len(v.Value)
+		case *types.AttributeValueMemberM:
+			total += Item(v.Value).Size()
 		default:
 			total += 24
 		}

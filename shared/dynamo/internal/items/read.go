@@ -25,12 +25,21 @@ func (t *Table) Get(ctx context.Context, op string, k Key) (Item, error) {
 }
 
 // GetAnyAge reads one item even if it has expired.
-func (t *Table) GetAnyAge(ctx context.Context, op string, k Key) (found Item, err error) {
+func (t *Table) GetAnyAge(ctx context.Context, op string, k Key) (Item, error) {
+	return t.get(ctx, op, k, true)
+}
+
+// GetEventual reads one item even if it has expired, at half the cost, and up to a second or so behind.
+func (t *Table) GetEventual(ctx context.Context, op string, k Key) (Item, error) {
+	return t.get(ctx, op, k, false)
+}
+
+func (t *Table) get(ctx context.Context, op string, k Key, strong bool) (found Item, err error) {
 	if !k.Possible() {
 		return nil, nil
 	}
 	in := &dynamodb.GetItemInput{
-		TableName: &t.name, Key: k.attributes(), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: t.capacity}
+		TableName: &t.name, Key: k.attributes(), ConsistentRead: aws.Bool(strong), ReturnConsumedCapacity: t.capacity}
 	err = t.attempt(ctx, op, func() (float64, float64, error) {
 		out, err := t.db.GetItem(ctx, in)
 		if err != nil {

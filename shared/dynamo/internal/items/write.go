@@ -28,6 +28,7 @@ type Write struct {
 	Values Item              // of the placeholders in Set and If
 	Names  map[string]string // likewise, where an attribute's name is not ours to choose
 	Refuse func(old Item) error
+	Quiet  bool // Apply need not give the item as an update has made it
 }
 
 // Put makes a write of a whole item.
@@ -80,7 +81,7 @@ func (w Write) inTransaction(table *string) types.TransactWriteItem {
 }
 
 // Apply makes one write that may be repeated after a lost answer. refused says that the condition did not hold, and i is
-// then the item as it is (nil if there is none); otherwise, for an update, i is the item as it has become.
+// then the item as it is (nil if there is none); otherwise, for an update that is not Quiet, i is the item as it has become.
 func (t *Table) Apply(ctx context.Context, op string, w Write) (i Item, refused bool, err error) {
 	if err := w.check(); err != nil {
 		return nil, false, err
@@ -107,10 +108,14 @@ func (t *Table) applyOnce(ctx context.Context, w Write) (Item, float64, error) {
 		}
 		return nil, consumed(out.ConsumedCapacity), nil
 	case w.Set != "":
+		become := types.ReturnValueAllNew
+		if w.Quiet {
+			become = types.ReturnValueNone
+		}
 		out, err := t.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{TableName: &t.name, Key: w.Key.attributes(),
 			UpdateExpression: &w.Set, ConditionExpression: w.condition(), ExpressionAttributeValues: w.values(),
 			ExpressionAttributeNames: w.Names,
-			ReturnConsumedCapacity:   t.capacity, ReturnValues: types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: oldOnRefusal})
+			ReturnConsumedCapacity:   t.capacity, ReturnValues: become, ReturnValuesOnConditionCheckFailure: oldOnRefusal})
 		if err != nil {
 			return nil, refusedUnits(err), err
 		}
