@@ -32,7 +32,7 @@ type guarantee struct {
 // conform holds an engine against all guarantees, each on a table of its own.
 func conform(t *testing.T, settingsFor func(testing.TB) settings.Table) {
 	settingsFor(t) // keeps the engine for the whole run
-	for _, list := range [][]guarantee{resources, credentials, lists, feed, lost, partial, audit, replays, revisions, limits, folds, slots} {
+	for _, list := range [][]guarantee{resources, credentials, lists, feed, lost, partial, audit, replays, revisions, limits, folds, slots, held, hints} {
 		for _, g := range list {
 			t.Run(g.promise, func(t *testing.T) {
 				cfg := settingsFor(t)
