@@ -10,6 +10,7 @@ import (
 
 	"sluice/scripts/sluice/bench"
 	"sluice/scripts/sluice/bootstrap"
+	"sluice/scripts/sluice/fault"
 	"sluice/scripts/sluice/local"
 )
 
@@ -30,7 +31,7 @@ func run(args []string) int {
 		PersistentPreRun: func(*cobra.Command, []string) { begun = true },
 	}
 	root.AddCommand(local.Command(os.LookupEnv), bootstrap.Command(os.LookupEnv))
-	root.AddCommand(bench.Command())
+	root.AddCommand(fault.Command(os.LookupEnv), bench.Command())
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
 	switch {

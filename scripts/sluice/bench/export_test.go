@@ -26,7 +26,7 @@ func WarmCalls(b *testing.B, root string) {
 	go func() {
 		defer close(ended)
 		ended <- local.Run(ctx, local.Options{Root: root, GatewayAddr: "127.0.0.1:0", ManagementAddr: "127.0.0.1:0", DataDir: b.TempDir(),
-			AdminKey: admin, InProcess: true, Instances: 1, MaxInstances: 8}, out)
+			AdminKey: admin, InProcess: true, Scale: local.Scale{Instances: 1, MaxInstances: 8}}, out)
 	}()
 	ready := regexp.MustCompile(`(?ms)^gateway +http://([^/\s]+)/.*^management +http://([^/\s]+)/.*^ready$`)
 	var m [][]byte

@@ -22,6 +22,7 @@ import (
 
 	"sluice/scripts/sluice/bootstrap"
 	"sluice/scripts/sluice/engine"
+	"sluice/scripts/sluice/fault"
 	"sluice/scripts/sluice/httpapi"
 	"sluice/scripts/sluice/process"
 	"sluice/scripts/sluice/template"
@@ -79,7 +80,8 @@ type cloud struct {
 	template   *template.Template
 	gateway    net.Listener
 	management net.Listener
-	endpoint   string // of the DynamoDB engine
+	endpoint   string       // of the DynamoDB engine, or of the drill before it
+	drill      *fault.Drill // nil if there is none
 	table      *dynamo.Table
 	adminKey   credential.Secret
 	functions  functions
@@ -100,7 +102,8 @@ func (c *cloud) start(ctx context.Context) error {
 	defer cancel()
 	c.broken = make(chan error, 2)
 	for _, step := range []func(context.Context) error{
-		c.open, c.listen, c.startEngine, c.prepareTable, c.startFunctions, c.serve, c.startSchedules, c.healthy, c.show,
+		c.open, c.listen, c.startEngine, c.startDrill, c.prepareTable, c.startFunctions, c.serve, c.startSchedules, c.healthy, c.show,
+		c.beginDrill,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -7,26 +7,39 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/scripts/sluice/fault"
 	"sluice/shared/settings"
 )
 
 // Options is what `sluice local` can be told.
 type Options struct {
-	Root             string // the repository: template.yaml, scripts/tools
-	GatewayAddr      string
-	ManagementAddr   string
-	DataDir          string
-	FunctionsDir     string
-	AdminKey         string // "" keeps or mints one
-	Demo             bool
-	InProcess        bool
-	Instances        int
-	MaxInstances     int
-	Freeze           bool
+	Root           string // the repository: template.yaml, scripts/tools
+	GatewayAddr    string
+	ManagementAddr string
+	DataDir        string
+	FunctionsDir   string
+	AdminKey       string // "" keeps or mints one
+	Demo           bool
+	InProcess      bool
+	Scale
 	DynamoDBEndpoint string        // "" starts dynoxide
 	ScheduleEvery    time.Duration // rates are at least this fast; 0 leaves them as the template says
 	WithParent       bool
 	Env              map[string]string // more variables for every function
+	Drills
+}
+
+// Drills is what is to go wrong.
+type Drills struct {
+	Drill  bool     // faults can be told while it runs
+	Faults []string // told as soon as it is ready; see fault.Parse
+}
+
+// Scale is how many processes each function has.
+type Scale struct {
+	Instances    int  // kept ready
+	MaxInstances int  // at once
+	Freeze       bool // stop idle ones between calls
 }
 
 // Command is `sluice local`.
@@ -44,7 +57,10 @@ func Command(env settings.Env) *cobra.Command {
 		Long: `Runs the real function binaries on this machine, behind two HTTP APIs on loopback, with a DynamoDB engine and demo data.
 
 Environment: SLUICE_GATEWAY_ADDR, SLUICE_MANAGEMENT_ADDR, SLUICE_DATA_DIR (defaults of the flags), SLUICE_ADMIN_KEY
-(the first admin key; else one is made and kept in the data folder), SLUICE_DEMO=off (start empty).`,
+(the first admin key; else one is made and kept in the data folder), SLUICE_DEMO=off (start empty).
+
+--fault makes the store or the upstreams fail, for a drill; --drill lets ` + "`sluice fault`" + ` do so while it runs.
+` + fault.Help,
 		RunE: func(c *cobra.Command, _ []string) error { return Run(c.Context(), o, c.OutOrStdout()) },
 	}
 	f := c.Flags()
@@ -60,6 +76,8 @@ Environment: SLUICE_GATEWAY_ADDR, SLUICE_MANAGEMENT_ADDR, SLUICE_DATA_DIR (defau
 	f.StringVar(&o.DynamoDBEndpoint, "dynamodb-endpoint", "", "URL of another DynamoDB engine, in place of dynoxide")
 	f.DurationVar(&o.ScheduleEvery, "schedule-every", 2*time.Second, "run schedules at least this often; 0: as the template says")
 	f.StringToStringVar(&o.Env, "env", nil, "more variables for every function: NAME=VALUE,…")
+	f.StringArrayVar(&o.Faults, "fault", nil, "what goes wrong once it is ready, e.g. store=down:60s@10s; may be repeated; see above")
+	f.BoolVar(&o.Drill, "drill", false, "let `sluice fault` tell faults while it runs; --fault does, too")
 	f.BoolVar(&o.WithParent, "with-parent", false, "end when the process that started this one ends")
 	return c
 }
@@ -78,6 +96,9 @@ func (o Options) check() error {
 	}
 	if o.InProcess && (o.Freeze || o.Instances > 1) {
 		faults = append(faults, "--in-process has no instances to count or freeze")
+	}
+	if _, err := fault.ParseAll(o.Faults); err != nil {
+		faults = append(faults, "--fault: "+err.Error())
 	}
 	if o.DataDir == "" {
 		faults = append(faults, "--data-dir must not be empty")

@@ -15,6 +15,7 @@ import (
 	"sluice/scripts/sluice/client"
 	"sluice/scripts/sluice/demo"
 	"sluice/scripts/sluice/demo/upstream"
+	"sluice/scripts/sluice/fault"
 	"sluice/scripts/sluice/schedule"
 )
 
@@ -177,7 +178,11 @@ func (c *cloud) openShop(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("open the demo's backend: %w", err)
 	}
-	server := &http.Server{Handler: upstream.NewShop(time.Now).Handler(), ReadHeaderTimeout: 10 * time.Second}
+	h := upstream.NewShop(time.Now).Handler()
+	if c.drill != nil {
+		h, l = c.drill.Handler(fault.Upstream, h), c.drill.Listener(fault.Upstream, l)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	var served sync.WaitGroup
 	served.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
