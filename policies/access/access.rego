@@ -25,7 +25,7 @@ default decision := {"allow": false, "reasons": ["policy_refused"]}
 
 decision := {"allow": true, "reasons": []} if {
 	input = {
-		"call": {"plane": "gateway", "method": method, "path": path},
+		"call": {"plane": "gateway", "method": method, "path": _},
 		"credential": {"present": true, "kind": "key", "revoked": false, "expired": false},
 		"caller": {
 			"consumer": {"id": consumer, "kind": kind},
@@ -43,7 +43,7 @@ decision := {"allow": true, "reasons": []} if {
 		["GET", "GET"], ["HEAD", "GET"], ["HEAD", "HEAD"], ["POST", "POST"], ["PUT", "PUT"], ["PATCH", "PATCH"],
 		["DELETE", "DELETE"], ["OPTIONS", "OPTIONS"], ["TRACE", "TRACE"],
 	}
-	texts := [path, consumer, app, api, protocol, version, operation, template]
+	texts := [consumer, app, api, protocol, version, operation, template]
 	min(texts) > ""
 	max(texts) < []
 	is_object(held)

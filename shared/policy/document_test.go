@@ -39,7 +39,7 @@ func right(input any) bool {
 	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7 && ok8 && ok9) {
 		return false
 	}
-	for _, text := range []any{call["method"], call["path"], consumer["id"], app["id"], api["id"], api["kind"], version["version"],
+	for _, text := range []any{call["method"], consumer["id"], app["id"], api["id"], api["kind"], version["version"],
 		op["id"], op["method"], op["template"]} {
 		if s, ok := text.(string); !ok || s == "" {
 			return false

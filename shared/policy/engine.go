@@ -8,6 +8,10 @@
 // Rule indexing is off. An index passes over a rule whose startswith or == could not hold, without calling it: a refusal that
 // would have failed on a garbled value then does not fire, strict errors or not, and the call is allowed. It would save 1 µs.
 //
+// A verdict on a call is remembered by the facts that it follows from (see memo): 0.7 µs and no allocation in place of the
+// evaluation. Which facts those are is read off the compiled policies: one that does not look at the call's path, as
+// policies/access does not, has one verdict for all calls of an app to an operation.
+//
 // Measured, as the least of 400 runs since the two-core machine was busy with other work: policies/access 29 µs and 218
 // allocations for an allow, of which 3.5 µs build the input and 4 µs are the evaluator's own; 60 µs and 416 for a denial,
 // which also looks for every reason; policies/admin 27 µs; New 1.4 ms. What was tried for an allow, on the same day: a body of
@@ -43,6 +47,7 @@ type Engine struct {
 	now      func() time.Time
 	metrics  metrics.Metrics
 	metadata map[string]any // empty; only keeps the evaluator from making one for each call
+	memo     *memo          // nil without one
 }
 
 // Option changes how an Engine works.
@@ -53,6 +58,9 @@ func WithTimeLimit(d time.Duration) Option { return func(e *Engine) { e.limit = 
 
 // WithClock replaces time.Now as the clock that the time limit is held against. Policies see no clock.
 func WithClock(now func() time.Time) Option { return func(e *Engine) { e.now = now } }
+
+// WithoutMemo makes the Engine evaluate the policy each time it is asked, in place of remembering verdicts on calls.
+func WithoutMemo() Option { return func(e *Engine) { e.memo = nil } }
 
 // New compiles the modules (sources by file name) for decisions by the rule at entry, such as "data.access.decision". The
 // error names the file and the line of whatever is wrong, a built-in function that decisions may not use among them.
@@ -73,8 +81,8 @@ func New(modules map[string]string, entry string, options ...Option) (*Engine, e
 		return nil, fmt.Errorf("compile entry point %q: %w", entry, err)
 	}
 	e := &Engine{compiler: compiler, query: query, limit: DefaultTimeLimit, now: time.Now, metrics: metrics.NoOp(),
-		metadata: map[string]any{},
-		store:    inmem.NewWithOpts(inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))}
+		metadata: map[string]any{}, memo: &memo{path: mayRead(compiler.Modules, callPath)},
+		store: inmem.NewWithOpts(inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))}
 	for _, o := range options {
 		o(e)
 	}
@@ -119,6 +127,22 @@ func (e *Engine) Decide(ctx context.Context, in Input) (v Verdict, err error) {
 			v, err = Verdict{}, fmt.Errorf("decide: the evaluator panicked: %v", r)
 		}
 	}()
+	if call, ok := in.(*AccessInput); ok && e.memo != nil {
+		var buffer [512]byte
+		key := call.key(buffer[:0], e.memo.path)
+		if v, ok := e.memo.verdict(key); ok {
+			return v, nil
+		}
+		if v, err = e.ask(ctx, in); err == nil {
+			e.memo.keep(key, v)
+		}
+		return v, err
+	}
+	return e.ask(ctx, in)
+}
+
+// ask evaluates the policy.
+func (e *Engine) ask(ctx context.Context, in Input) (Verdict, error) {
 	found, err := e.evaluate(ctx, in.term())
 	if err != nil {
 		return Verdict{}, e.explain(ctx, err)

@@ -102,10 +102,7 @@ func (in *AccessInput) term() *ast.Term {
 	}
 	var b builder
 	var members [7]pair
-	all := append(members[:0],
-		pair{keyCall, b.object(pair{keyPlane, b.text(string(in.Plane))}, pair{keyMethod, b.text(in.Method)},
-			pair{keyPath, b.text(in.Path)})},
-		pair{keyCaller, in.caller(&b)})
+	all := append(members[:0], pair{keyCall, in.call(&b)}, pair{keyCaller, in.caller(&b)})
 	if c := in.Credential; c != nil {
 		all = append(all, pair{keyCredential, c.term(&b)})
 	}
@@ -126,6 +123,14 @@ func (in *AccessInput) term() *ast.Term {
 			pair{keyTemplate, b.text(o.Template)}, pair{keyScopes, b.alternatives(o.Scopes)})})
 	}
 	return b.object(all...)
+}
+
+func (in *AccessInput) call(b *builder) *ast.Term {
+	plane, method := pair{keyPlane, b.text(string(in.Plane))}, pair{keyMethod, b.text(in.Method)}
+	if in.Path == "" {
+		return b.object(plane, method)
+	}
+	return b.object(plane, method, pair{keyPath, b.text(in.Path)})
 }
 
 func (c *CredentialFacts) term(b *builder) *ast.Term {
