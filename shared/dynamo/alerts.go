@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/feed"
 	"sluice/shared/dynamo/internal/items"
 )
 
@@ -20,7 +21,7 @@ func (t *Table) PutAlert(ctx context.Context, a catalog.LimitAlert, expires time
 	if a.Percent < 0 || a.Percent > 999 || strings.Contains(a.Period, "#") {
 		return false, fmt.Errorf("put alert: %d %% of period %q", a.Percent, a.Period)
 	}
-	a.At = utc(a.At)
+	a.At = feed.UTC(a.At)
 	doc, err := items.Document(a)
 	if err != nil {
 		return false, err

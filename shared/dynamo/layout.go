@@ -33,7 +33,7 @@
 // # One change, one transaction
 //
 // A change of a resource lands together with its edges, its parents' child counters, its credential, its audit entry, its
-// feed entry and the answer to replay (see commit in write.go). The feed has one sequence without gaps: every change moves
+// feed entry and the answer to replay (see Commit in internal/feed). The feed has one sequence without gaps: every change moves
 // the head from n to n+1 under the condition that it is still n, so changes are totally ordered, and no clock takes part.
 package dynamo
 
@@ -46,34 +46,29 @@ import (
 	"time"
 
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/feed"
 	"sluice/shared/dynamo/internal/items"
 	"sluice/shared/usage"
 )
 
-// The attributes of each kind of item. None is a reserved word, so expressions need no placeholders for names.
+// The attributes that this package reads and writes itself; those of the packages below internal are there. None is a reserved
+// word, so expressions need no placeholders for names.
 const (
-	attrDoc      = "doc"         // JSON of a resource, credential, entry ...
-	attrRev      = "rev"         // resource: counts its changes
-	attrChildren = "children"    // resource: how many edges hang below it
-	attrSecret   = "digest"      // resource: hash of the secret of a key, which its JSON does not show
-	attrChild    = "child"       // edge: id of the child
-	attrSeq      = "seq"         // feed head: sequence of the last change
-	attrChange   = "change"      // feed entry: id of the change, by which a writer recognises its own
-	attrTAT      = "tat"         // limit: see limit.State
-	attrPeriod   = "period"      // limit
-	attrUsed     = "used"        // limit
-	attrOp       = "op"          // id of the last change, by which a repeated one is recognised
-	attrRisk     = "risk"        // limit
-	attrAheadOf  = "ahead_of"    // limit
-	attrAhead    = "ahead"       // limit
-	attrMark     = "mark"        // limit alert: id of the write, by which a repeated one is recognised
-	attrBody     = "body"        // pending usage; held call: its answer
-	attrUntil    = "until_us"    // hint, held call: microseconds since the epoch
-	attrOwner    = "held_by"     // held call
-	attrPrint    = "fingerprint" // held call: of the request
-	attrFold     = "fold"        // folded usage: id of the fold, by which a folder recognises its own
-	attrConsumer = "consumer"    // usage bucket
-	countPrefix  = "n_"          // usage bucket: each counter is n_<name>
+	attrDoc      = "doc"      // JSON of a resource, credential, entry ...
+	attrRev      = "rev"      // resource: counts its changes
+	attrChildren = "children" // resource: how many edges hang below it
+	attrSecret   = "digest"   // resource: hash of the secret of a key, which its JSON does not show
+	attrChild    = "child"    // edge: id of the child
+	attrTAT      = "tat"      // limit: see limit.State
+	attrPeriod   = "period"   // limit
+	attrUsed     = "used"     // limit
+	attrOp       = "op"       // id of the last change, by which a repeated one is recognised
+	attrRisk     = "risk"     // limit
+	attrAheadOf  = "ahead_of" // limit
+	attrAhead    = "ahead"    // limit
+	attrMark     = "mark"     // limit alert: id of the write, by which a repeated one is recognised
+	attrBody     = "body"     // pending usage
+	attrUntil    = "until_us" // hint: microseconds since the epoch
 )
 
 const self = "self"
@@ -100,8 +95,6 @@ func edgesOf(kind catalog.Kind, parent *catalog.Ref) items.Span {
 	return items.Span{PK: resourceKey(*parent).PK, Prefix: string(kind) + "#"}
 }
 
-func feedHead() items.Key { return at("feed", "head") }
-
 func feedEntry(seq int64) items.Key { return at("feed", "e#"+digits(seq)) }
 
 func auditKey(seq int64) items.Key { return at("audit", digits(seq)) }
@@ -110,12 +103,8 @@ func auditIndexKey(r catalog.Ref, seq int64) items.Key {
 	return at("audit#"+resourceKey(r).PK, digits(seq))
 }
 
-// auditOf spans the audit entries of one resource, or all of them.
-func auditOf(r *catalog.Ref) items.Span {
-	if r == nil {
-		return items.Span{PK: auditKey(0).PK}
-	}
-	return items.Span{PK: auditIndexKey(*r, 0).PK}
+func feedKeys() feed.Keys {
+	return feed.Keys{Head: at("feed", "head"), Entry: feedEntry, Audit: auditKey, AuditIndex: auditIndexKey}
 }
 
 func replayKey(id string) items.Key { return at("replay#"+id, self) }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/shared/dynamo/internal/feed"
 	"sluice/shared/dynamo/internal/items"
 	"sluice/shared/settings"
 )
@@ -18,9 +19,7 @@ import (
 // Table is the store. It is safe for concurrent use, and one per process is enough; connections are kept open.
 type Table struct {
 	items *items.Table
-
-	turn chan struct{} // held while this process makes a change: its writers queue here, not at the feed's head
-	head int64         // what we believe the feed's head to be; unknownHead if nothing; guarded by turn
+	feed  *feed.Log
 
 	instance string        // with steps, makes the ids of writes that are recognised by them
 	steps    atomic.Uint64 // such writes made by this Table
@@ -69,7 +68,7 @@ func Open(cfg settings.Table, options ...Option) (*Table, error) {
 		return nil, err
 	}
 	return &Table{
-		items: inner, turn: make(chan struct{}, 1), head: unknownHead,
+		items: inner, feed: feed.New(inner, feedKeys()),
 		instance: strconv.FormatUint(binary.BigEndian.Uint64(seed), 36),
 	}, nil
 }

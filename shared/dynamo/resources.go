@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/feed"
 	"sluice/shared/dynamo/internal/items"
 	"sluice/shared/problem"
 )
@@ -32,12 +34,12 @@ func NewResources[T any, P interface {
 // w.Replay is kept already, problem.Conflict if the id or the name below a parent is taken, problem.Unprocessable with a
 // pointer if a parent is not there.
 //
-// Access: one transaction (see commit): resource, root edge, edges, parents' counters, credential.
+// Access: one transaction (see layout.go): resource, root edge, edges, parents' counters, credential.
 func (r *Resources[T, P]) Create(ctx context.Context, w catalog.Write, v *T) error {
 	p, op := P(v), "create "+string(r.kind)
 	stamped := *v
 	s := P(&stamped)
-	*s.Stamp() = catalog.Meta{Created: utc(w.At), Updated: utc(w.At), Rev: 1}
+	*s.Stamp() = catalog.Meta{Created: feed.UTC(w.At), Updated: feed.UTC(w.At), Rev: 1}
 	c, err := r.begin(w, s.Ref(), nil, s)
 	if err != nil {
 		return err
@@ -55,16 +57,16 @@ func (r *Resources[T, P]) Create(ctx context.Context, w catalog.Write, v *T) err
 	put.Refuse = taken("%s %q exists already", r.kind, s.Ref().ID)
 	root := items.Put(rootKey(s.Ref()), items.Item{attrChild: items.Text(s.Ref().ID)}, items.IfAbsent)
 	root.Refuse = put.Refuse
-	c.steps = append(c.steps, put, root)
-	c.steps = append(c.steps, moveEdges(s.Ref(), nil, s.Edges())...)
+	c.Steps = append(c.Steps, put, root)
+	c.Steps = append(c.Steps, moveEdges(s.Ref(), nil, s.Edges())...)
 	if hasSecret {
 		put, err := putCredential(secret, items.IfAbsent)
 		if err != nil {
 			return err
 		}
-		c.steps = append(c.steps, put)
+		c.Steps = append(c.Steps, put)
 	}
-	if err := r.t.commit(ctx, op, c); err != nil {
+	if err := r.t.feed.Commit(ctx, op, c); err != nil {
 		return err
 	}
 	*p.Stamp() = *s.Stamp()
@@ -83,7 +85,7 @@ func (r *Resources[T, P]) Get(ctx context.Context, ref catalog.Ref) (T, error) {
 // taken, problem.Unprocessable if a new parent is not there, problem.InFlight like Create.
 // An empty secret hash in v keeps the old one.
 //
-// Access: one transaction (see commit); only edges that differ are written.
+// Access: one transaction (see layout.go); only edges that differ are written.
 func (r *Resources[T, P]) Replace(ctx context.Context, w catalog.Write, before T, v *T) error {
 	old, stamped := P(&before), *v
 	s := P(&stamped)
@@ -91,7 +93,7 @@ func (r *Resources[T, P]) Replace(ctx context.Context, w catalog.Write, before T
 		return fmt.Errorf("replace %s by %s: a resource keeps its name", old.Ref(), s.Ref())
 	}
 	rev := old.Stamp().Rev
-	*s.Stamp() = catalog.Meta{Created: old.Stamp().Created, Updated: utc(w.At), Rev: rev + 1}
+	*s.Stamp() = catalog.Meta{Created: old.Stamp().Created, Updated: feed.UTC(w.At), Rev: rev + 1}
 	oldHash, newHash := hashOf(old), hashOf(s)
 	if newHash == "" {
 		newHash = oldHash
@@ -105,20 +107,20 @@ func (r *Resources[T, P]) Replace(ctx context.Context, w catalog.Write, before T
 	if err != nil {
 		return err
 	}
-	c.steps = append(c.steps, update)
-	c.steps = append(c.steps, moveEdges(s.Ref(), old.Edges(), s.Edges())...)
+	c.Steps = append(c.Steps, update)
+	c.Steps = append(c.Steps, moveEdges(s.Ref(), old.Edges(), s.Edges())...)
 	if secret, ok := any(s).(secretBearer); ok {
 		put, err := putCredential(secret, "")
 		if newHash != oldHash {
 			put, err = putCredential(secret, items.IfAbsent)
-			c.steps = append(c.steps, remove(credentialKey(oldHash)))
+			c.Steps = append(c.Steps, remove(credentialKey(oldHash)))
 		}
 		if err != nil {
 			return err
 		}
-		c.steps = append(c.steps, put)
+		c.Steps = append(c.Steps, put)
 	}
-	if err := r.t.commit(ctx, "replace "+string(r.kind), c); err != nil {
+	if err := r.t.feed.Commit(ctx, "replace "+string(r.kind), c); err != nil {
 		return err
 	}
 	*v = stamped
@@ -128,7 +130,7 @@ func (r *Resources[T, P]) Replace(ctx context.Context, w catalog.Write, before T
 // Delete removes a resource as Get gave it. It answers problem.PreconditionFailed if it has changed since or is gone, and
 // problem.Conflict while children hang below it.
 //
-// Access: one transaction (see commit).
+// Access: one transaction (see layout.go).
 func (r *Resources[T, P]) Delete(ctx context.Context, w catalog.Write, v *T) error {
 	p := P(v)
 	c, err := r.begin(w, p.Ref(), p, nil)
@@ -145,31 +147,57 @@ func (r *Resources[T, P]) Delete(ctx context.Context, w catalog.Write, v *T) err
 			return problem.New(problem.Conflict, "%s %q is in use: delete what belongs to it first", r.kind, p.Ref().ID)
 		},
 	}
-	c.steps = append(c.steps, gone, remove(rootKey(p.Ref())))
-	c.steps = append(c.steps, moveEdges(p.Ref(), p.Edges(), nil)...)
+	c.Steps = append(c.Steps, gone, remove(rootKey(p.Ref())))
+	c.Steps = append(c.Steps, moveEdges(p.Ref(), p.Edges(), nil)...)
 	if hash := hashOf(p); hash != "" {
-		c.steps = append(c.steps, remove(credentialKey(hash)))
+		c.Steps = append(c.Steps, remove(credentialKey(hash)))
 	}
-	return r.t.commit(ctx, "delete "+string(r.kind), c)
+	return r.t.feed.Commit(ctx, "delete "+string(r.kind), c)
 }
 
 // begin starts a change. before or after is nil where there is none.
-func (r *Resources[T, P]) begin(w catalog.Write, ref catalog.Ref, before, after P) (change, error) {
-	c := change{circumstances: w, resource: ref}
+func (r *Resources[T, P]) begin(w catalog.Write, ref catalog.Ref, before, after P) (feed.Change, error) {
+	c := feed.Change{Circumstances: w, Resource: ref}
 	if before != nil {
-		c.before, c.touches = before, union(c.touches, before.Touches())
+		c.Before, c.Touches = before, union(c.Touches, before.Touches())
 	}
 	if after != nil {
-		c.after, c.touches = after, union(c.touches, after.Touches())
+		c.After, c.Touches = after, union(c.Touches, after.Touches())
 	}
 	if w.Replay != nil {
 		replay, err := remember(w.Replay, w.At)
 		if err != nil {
 			return c, err
 		}
-		c.steps = append(c.steps, replay)
+		c.Steps = append(c.Steps, replay)
 	}
 	return c, nil
+}
+
+// remember adds the answer to replay. It fails with problem.InFlight while another answer with the id is kept.
+func remember(r *catalog.Replay, at time.Time) (items.Write, error) {
+	doc, err := items.Document(r)
+	if err != nil {
+		return items.Write{}, err
+	}
+	content := items.Item{attrDoc: doc, items.Expires: items.Number(r.Expires.Unix())}
+	w := items.Put(replayKey(r.ID), content, items.IfAbsent+" OR expires_at <= :now")
+	w.Values = items.Item{":now": items.Number(at.Unix())}
+	w.Refuse = func(items.Item) error {
+		return problem.New(problem.InFlight, "a request with this Idempotency-Key has just been carried out: repeat it")
+	}
+	return w, nil
+}
+
+// union lists refs once each.
+func union(lists ...[]catalog.Ref) []catalog.Ref {
+	var all []catalog.Ref
+	for _, r := range slices.Concat(lists...) {
+		if !slices.Contains(all, r) {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // rewrite replaces the document of a resource whose revision is still rev; its counter and what we do not know stay.

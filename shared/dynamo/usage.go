@@ -2,27 +2,17 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"sluice/shared/catalog"
+	"sluice/shared/dynamo/internal/fold"
 	"sluice/shared/dynamo/internal/items"
-	"sluice/shared/problem"
 	"sluice/shared/usage"
 )
 
 // FoldItems bounds one fold: each pending record counts 2, each bucket 1. It is DynamoDB's bound of a transaction.
-const FoldItems = 100
-
-const (
-	tombstoneRetention = 7 * 24 * time.Hour
-	foldAttempts       = 8
-)
+const FoldItems = fold.Items
 
 // PutUsage hands a flushed record to the rollup. A record with this ID that waits already is success, so a flush whose
 // answer was lost may be repeated. expires must lie within a week of the first flush: a record that comes back after its fold
@@ -72,117 +62,7 @@ func (t *Table) PendingUsage(ctx context.Context, shard, limit int) ([]usage.Pen
 // Access: one TransactWriteItems, 2 WCU per item and KB. A lost answer is resolved by the tombstones, which carry the id of
 // the fold.
 func (t *Table) FoldUsage(ctx context.Context, done []usage.Pending, add []usage.Delta) error {
-	if len(done) == 0 {
-		return errors.New("fold usage: a fold needs a record")
-	}
-	add = merged(add)
-	if n := 2*len(done) + len(add); n > FoldItems {
-		return problem.New(problem.TooLarge, "the fold has %d items, a transaction takes %d", n, FoldItems)
-	}
-	id, err := t.items.NewID()
-	if err != nil {
-		return err
-	}
-	x := items.Transaction{Token: id}
-	expires := items.Number(t.items.Now().Add(tombstoneRetention).Unix())
-	for _, p := range done {
-		x.Writes = append(x.Writes,
-			items.Write{Key: pendingKey(p.Shard, p.ID), If: items.IfPresent},
-			items.Put(doneKey(p.ID), items.Item{attrFold: items.Text(id), items.Expires: expires}, items.IfAbsent))
-	}
-	for _, d := range add {
-		x.Writes = append(x.Writes, addTo(d))
-	}
-	if err := x.Check(); err != nil {
-		return err
-	}
-	return t.fold(ctx, done[0].ID, x)
-}
-
-// fold lands a fold. The tombstone of one of its records says whose it is.
-func (t *Table) fold(ctx context.Context, record string, x items.Transaction) error {
-	const op = "fold usage"
-	lost := false
-	for n := 1; ; n++ {
-		try := t.items.TryOnce(ctx, op, x)
-		switch try.Outcome {
-		case items.Landed:
-			return nil
-		case items.Refused:
-			if lost { // it may be our own doing
-				tombstone, err := t.items.GetAnyAge(ctx, op, doneKey(record))
-				if err != nil || tombstone.Text(attrFold) == x.Token {
-					return err
-				}
-			}
-			return problem.Wrap(try.Cause, problem.Conflict, "a usage record was folded by somebody else")
-		case items.Broken:
-			return t.items.Fault(ctx, op, try.Cause)
-		case items.Unknown:
-			lost = true
-		case items.Again, items.Conflicted:
-		}
-		if n == foldAttempts || t.items.Pause(ctx, n) != nil {
-			return t.items.Fault(ctx, op, try.Cause)
-		}
-	}
-}
-
-// addTo spells the addition to one bucket. It needs no condition: the records' own say that it is due.
-func addTo(d usage.Delta) items.Write {
-	consumer := items.Text(string(d.Bucket.Consumer))
-	w := items.Write{Key: usageKey(d.Bucket), Set: "SET consumer = :consumer", Values: items.Item{":consumer": consumer}}
-	if keep := usageRetention(d.Bucket.Step); keep > 0 {
-		w.Set += ", expires_at = :expires"
-		w.Values[":expires"] = items.Number(d.Bucket.At.Add(keep).Unix())
-	}
-	adding := " ADD "
-	for n, name := range slices.Sorted(maps.Keys(d.Add)) {
-		if d.Add[name] == 0 {
-			continue
-		}
-		if w.Names == nil {
-			w.Names = map[string]string{}
-		}
-		at := strconv.Itoa(n)
-		w.Names["#"+at], w.Values[":"+at] = countPrefix+name, items.Number(d.Add[name])
-		w.Set += adding + "#" + at + " :" + at
-		adding = ", "
-	}
-	return w
-}
-
-// merged adds up the deltas of the same bucket: a transaction may touch an item once.
-func merged(add []usage.Delta) []usage.Delta {
-	at := map[items.Key]int{}
-	var all []usage.Delta
-	for _, d := range add {
-		k := usageKey(d.Bucket)
-		n, known := at[k]
-		if !known {
-			n, at[k] = len(all), len(all)
-			all = append(all, usage.Delta{Bucket: d.Bucket, Add: map[string]int64{}})
-		}
-		for name, more := range d.Add {
-			all[n].Add[name] += more
-		}
-	}
-	return all
-}
-
-// usageRetention is how long a bucket is kept beyond its start; 0 is for ever.
-func usageRetention(s usage.Step) time.Duration {
-	const day = 24 * time.Hour
-	switch s {
-	case usage.Minute:
-		return 2 * day
-	case usage.Hour:
-		return 60 * day
-	case usage.Day:
-		return 800 * day
-	case usage.Month:
-	}
-	return 0
+	return fold.Fold(ctx, t.items, fold.Keys{Pending: pendingKey, Done: doneKey, Bucket: usageKey}, done, add)
 }
 
 // Tombstoned reports whether a record was folded within the last day.
@@ -220,30 +100,15 @@ func (t *Table) UsageBuckets(ctx context.Context, api catalog.APIID, step usage.
 		if i.Expired(t.items.Now()) {
 			continue
 		}
-		d, err := delta(i)
+		b, err := bucketOf(i.Key())
+		if err != nil {
+			return nil, err
+		}
+		d, err := fold.Delta(b, i)
 		if err != nil {
 			return nil, err
 		}
 		windows = append(windows, d)
 	}
 	return windows, nil
-}
-
-func delta(i items.Item) (usage.Delta, error) {
-	b, err := bucketOf(i.Key())
-	if err != nil {
-		return usage.Delta{}, err
-	}
-	b.Consumer = catalog.ConsumerID(i.Text(attrConsumer))
-	d := usage.Delta{Bucket: b, Add: make(map[string]int64, len(i))}
-	for attribute := range i {
-		name, counter := strings.CutPrefix(attribute, countPrefix)
-		if !counter {
-			continue
-		}
-		if d.Add[name], err = i.Number(attribute); err != nil {
-			return usage.Delta{}, err
-		}
-	}
-	return d, nil
 }

@@ -1,4 +1,4 @@
-package dynamo
+package feed
 
 import (
 	"context"
@@ -8,26 +8,19 @@ import (
 	"sluice/shared/dynamo/internal/items"
 )
 
-// AuditQuery selects a page of the audit log: of one resource, or of all.
-type AuditQuery struct {
-	Resource *catalog.Ref
-	Limit    int    // 1..100; 0 means 50
-	Cursor   string // opaque; "" is the start
-}
-
-// Audit reads a page of who changed what, newest first. Before and After of an entry are json.RawMessage, as they were
-// written then, or nil. problem.Invalid if the limit or the cursor is not one of ours.
-//
-// Access: one Query, strongly consistent, 1 RCU per 4 KB; for one resource, a Query of its index and one BatchGetItem.
-// The order is that of the feed, not of clocks.
-func (t *Table) Audit(ctx context.Context, q AuditQuery) (catalog.Page[catalog.AuditEntry], error) {
+// Audit reads a page of who changed what, newest first: of one resource, or of all.
+func (l *Log) Audit(ctx context.Context, of *catalog.Ref, limit int, cursor string) (catalog.Page[catalog.AuditEntry], error) {
 	page := catalog.Page[catalog.AuditEntry]{Items: []catalog.AuditEntry{}}
-	entries, next, err := t.items.Page(ctx, "audit", items.Scope{Span: auditOf(q.Resource), Newest: true}, q.Limit, q.Cursor)
+	span := items.Span{PK: l.keys.Audit(0).PK}
+	if of != nil {
+		span.PK = l.keys.AuditIndex(*of, 0).PK
+	}
+	entries, next, err := l.t.Page(ctx, "audit", items.Scope{Span: span, Newest: true}, limit, cursor)
 	if err != nil {
 		return page, err
 	}
-	if q.Resource != nil {
-		if entries, err = t.follow(ctx, entries); err != nil {
+	if of != nil {
+		if entries, err = l.follow(ctx, entries); err != nil {
 			return page, err
 		}
 	}
@@ -43,12 +36,12 @@ func (t *Table) Audit(ctx context.Context, q AuditQuery) (catalog.Page[catalog.A
 }
 
 // follow reads the entries that an index points to, in its order.
-func (t *Table) follow(ctx context.Context, index []items.Item) ([]items.Item, error) {
+func (l *Log) follow(ctx context.Context, index []items.Item) ([]items.Item, error) {
 	keys := make([]items.Key, len(index))
 	for n, i := range index {
-		keys[n] = at(auditKey(0).PK, i.Text(items.SK))
+		keys[n] = items.Key{PK: l.keys.Audit(0).PK, SK: i.Text(items.SK)}
 	}
-	found, err := t.items.BatchGet(ctx, "audit", keys)
+	found, err := l.t.BatchGet(ctx, "audit", keys)
 	if err != nil {
 		return nil, err
 	}
