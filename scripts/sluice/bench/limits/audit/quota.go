@@ -1,0 +1,155 @@
+package audit
+
+import (
+	"fmt"
+	"time"
+
+	"sluice/shared/catalog"
+	"sluice/shared/decision"
+)
+
+// period is how a quota's time is cut: into days, or into months that begin on a day of the month.
+type period struct {
+	month bool
+	day   int // 1..31; in a shorter month its last day
+}
+
+func periodOf(l decision.Limit) (period, error) {
+	switch {
+	case l.Period == catalog.Day && l.AnchorDay == 0:
+		return period{}, nil
+	case l.Period == catalog.Month && l.AnchorDay >= 0 && l.AnchorDay <= 31:
+		return period{true, max(1, l.AnchorDay)}, nil
+	}
+	return period{}, fmt.Errorf("the quota %q of %d per %q from day %d cannot be counted", l.Name, l.Requests, l.Period, l.AnchorDay)
+}
+
+// around gives the period that an instant lies in: from start until before end.
+func (p period) around(at int64) (start, end int64) {
+	if !p.month {
+		const day = int64(24 * time.Hour)
+		start = at - (at%day+day)%day
+		return start, start + day
+	}
+	t := time.Unix(0, at).UTC()
+	begin := p.begin(t.Year(), t.Month())
+	if begin > at {
+		return p.begin(t.Year(), t.Month()-1), begin
+	}
+	return begin, p.begin(t.Year(), t.Month()+1)
+}
+
+// begin gives the instant at which the period of a month begins.
+func (p period) begin(year int, month time.Month) int64 {
+	first := time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
+	length := first.AddDate(0, 1, -1).Day()
+	return first.AddDate(0, 0, min(p.day, length)-1).UnixNano()
+}
+
+// tally counts one quota of a counter: the period that the log is in, and the one before it until nothing more can be charged to it.
+type tally struct {
+	period     period
+	here, past count
+}
+
+// count is what became of the calls of one period.
+type count struct {
+	start, end  int64
+	admitted    int64
+	excused     int64 // charged here and spent elsewhere, as the package comment has it
+	early, late int64 // admitted within the skew behind the start, and before the end
+	refused     bool  // the last call was
+	most        int64 // in force for it
+	cost        int64 // of it
+	at          int64
+	call        uint64
+}
+
+// tally takes an entry of a counter with a quota.
+func (a *Auditor) tally(c *counter, t *terms, e Entry) {
+	q := c.quota(t.period)
+	near := 2 * int64(a.rules.Skew)
+	if e.At >= q.here.end {
+		a.judge(c, &q.past)
+		late := q.here.late
+		q.past = q.here
+		start, end := t.period.around(e.At)
+		q.here = count{start: start, end: end}
+		if q.past.end == start {
+			q.here.excused = late
+		}
+	}
+	if q.past.end != 0 && e.At >= q.past.end+near {
+		a.judge(c, &q.past)
+	}
+	switch e.Fate {
+	case Admitted:
+		a.count(c, q, t, e, near)
+	case OverQuota:
+		if e.At >= q.here.start+near { // earlier, the clocks need not agree that the period has begun
+			q.here.refused, q.here.most, q.here.cost, q.here.at, q.here.call = true, t.most, e.Cost, e.At, e.Call
+		}
+	case Died:
+		q.here.excused += e.Cost
+		if e.At < q.here.start+near {
+			q.past.excused += e.Cost
+		}
+	case OverRate:
+	}
+}
+
+// count takes an admitted entry of the present period.
+func (a *Auditor) count(c *counter, q *tally, t *terms, e Entry, near int64) {
+	h := &q.here
+	if h.admitted+e.Cost > t.most {
+		a.found.Over += e.Cost
+		a.fault(Violation{Rule: Quota, At: e.At, Call: e.Call, Counter: c.name, Detail: fmt.Sprintf(
+			"unit %d of %d since %s", h.admitted+e.Cost, t.most, stamp(h.start))})
+	}
+	h.admitted += e.Cost
+	h.refused = false
+	if e.At >= h.end-near {
+		h.late += e.Cost
+	}
+	if e.At < h.start+near && q.past.end == h.start {
+		q.past.excused += e.Cost
+	}
+}
+
+// judge holds a period that is over against promise 4.
+func (a *Auditor) judge(c *counter, p *count) {
+	done := *p
+	*p = count{}
+	if !done.refused {
+		return
+	}
+	a.found.Periods++
+	used := done.admitted + done.excused + done.cost - 1
+	use := min(1, float64(used)/float64(done.most))
+	a.found.WorstUse = min(a.found.WorstUse, use)
+	a.found.WorstRawUse = min(a.found.WorstRawUse, float64(done.admitted)/float64(done.most))
+	short := done.most-used > done.most/100
+	if a.rules.Exact {
+		short = used < done.most
+	}
+	if short {
+		a.fault(Violation{Rule: Waste, At: done.at, Call: done.call, Counter: c.name, Detail: fmt.Sprintf(
+			"a call of cost %d is refused, with %d of %d admitted since %s, and %d excused", done.cost, done.admitted, done.most, stamp(done.start), done.excused)})
+	}
+}
+
+// close judges what the end of the log leaves open.
+func (a *Auditor) close(c *counter, q *tally) {
+	a.judge(c, &q.past)
+	a.judge(c, &q.here)
+}
+
+func (c *counter) quota(p period) *tally {
+	for i := range c.quotas {
+		if c.quotas[i].period == p {
+			return &c.quotas[i]
+		}
+	}
+	c.quotas = append(c.quotas, tally{period: p})
+	return &c.quotas[len(c.quotas)-1]
+}
