@@ -8,19 +8,21 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"sluice/functions/proxy/upstream"
 )
 
 // maxPayload is what a function may answer with, JSON included. Lambda's limit is 6 MB; some is left for the envelope.
 const maxPayload = 6<<20 - 4<<10
 
 // shapeAnswer makes the caller's answer of the upstream's: nothing in its head leads to the upstream.
-func (p *Proxy) shapeAnswer(ctx context.Context, c *call) error {
+func (p *Proxy) shapeAnswer(_ context.Context, c *call) error {
 	out := &c.answer
-	out.StatusCode = c.response.StatusCode
-	out.Headers = make(map[string]string, len(c.response.Header)+8)
+	out.StatusCode = c.received.Status
+	out.Headers = make(map[string]string, len(c.received.Header)+8)
 	size := 0
-	listed := strings.Join(c.response.Header["Connection"], ",")
-	for key, values := range c.response.Header {
+	listed := strings.Join(c.received.Header["Connection"], ",")
+	for key, values := range c.received.Header {
 		name := strings.ToLower(key)
 		if !returns(name) || listed != "" && lists(listed, name) {
 			continue
@@ -40,27 +42,30 @@ func (p *Proxy) shapeAnswer(ctx context.Context, c *call) error {
 	}
 	c.addLimits(out.Headers)
 	c.addNotice(out.Headers)
-	return c.encodeBody(ctx, size)
+	if c.received.Source != upstream.FromUpstream {
+		out.Headers[upstream.FallbackField] = string(c.received.Source)
+	}
+	return c.encodeBody(size)
 }
 
 // encodeBody writes the body as text where a JSON string can hold it, else, or where that is shorter, in base64.
-func (c *call) encodeBody(ctx context.Context, fieldBytes int) error {
-	_, coded := c.response.Header["Content-Encoding"]
-	asText := len(c.received)
-	if coded || !utf8.Valid(c.received) {
+func (c *call) encodeBody(fieldBytes int) error {
+	_, coded := c.received.Header["Content-Encoding"]
+	asText := len(c.received.Body)
+	if coded || !utf8.Valid(c.received.Body) {
 		asText = maxPayload
-	} else if len(c.received) > 1<<20 { // escapes cannot matter to a small one
-		asText = escapedLen(c.received)
+	} else if len(c.received.Body) > 1<<20 { // escapes cannot matter to a small one
+		asText = escapedLen(c.received.Body)
 	}
-	inBase64 := base64.StdEncoding.EncodedLen(len(c.received))
+	inBase64 := base64.StdEncoding.EncodedLen(len(c.received.Body))
 	if min(asText, inBase64)+fieldBytes > maxPayload {
-		return upstreamFault(ctx, fmt.Errorf("the upstream's answer of %d bytes does not fit the function's", len(c.received)))
+		return upstreamFault(fmt.Errorf("the upstream's answer of %d bytes does not fit the function's", len(c.received.Body)))
 	}
-	if asText == len(c.received) || asText <= inBase64 {
-		c.answer.Body = string(c.received)
+	if asText == len(c.received.Body) || asText <= inBase64 {
+		c.answer.Body = string(c.received.Body)
 		return nil
 	}
-	c.answer.Body, c.answer.IsBase64Encoded = base64.StdEncoding.EncodeToString(c.received), true
+	c.answer.Body, c.answer.IsBase64Encoded = base64.StdEncoding.EncodeToString(c.received.Body), true
 	return nil
 }
 

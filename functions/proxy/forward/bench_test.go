@@ -15,7 +15,6 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
-	"sluice/shared/settings"
 	"sluice/shared/telemetry"
 	"sluice/shared/usage"
 )
@@ -33,8 +32,9 @@ func (u canned) RoundTrip(q *http.Request) (*http.Response, error) {
 func warm(b *testing.B, upstreams http.RoundTripper, url string) (*forward.Proxy, events.APIGatewayV2HTTPRequest) {
 	b.Helper()
 	p := forward.New(forward.Deps{
-		Limits: limit.NewTaker(&shelf{states: map[string]limit.State{}}, time.Now), Upstreams: upstreams,
-		Counter: usage.NewCounter(func() string { return "0" }, 0), Outbox: &outbox{}, FlushAfter: time.Hour, Now: time.Now,
+		Limits:    limit.NewTaker(&shelf{states: map[string]limit.State{}}, time.Now),
+		Upstreams: over(upstreams),
+		Counter:   usage.NewCounter(func() string { return "0" }, 0), Outbox: &outbox{}, FlushAfter: time.Hour, Now: time.Now,
 		Log: telemetry.New(io.Discard, nil),
 	})
 	d := &decision.Decision{
@@ -82,11 +82,11 @@ func BenchmarkHandle(b *testing.B) {
 		_, _ = w.Write(body)
 	}).upstream
 	b.Run("over loopback", func(b *testing.B) {
-		p, e := warm(b, forward.Transport(settings.LoopbackToo), upstream.URL+"/base")
+		p, e := warm(b, loopback(b), upstream.URL+"/base")
 		drive(b, p, e)
 	})
 	b.Run("client and server alone", func(b *testing.B) {
-		t := forward.Transport(settings.LoopbackToo)
+		t := loopback(b)
 		b.ReportAllocs()
 		for b.Loop() {
 			q, err := http.NewRequestWithContext(b.Context(), http.MethodGet, upstream.URL+"/base", http.NoBody)

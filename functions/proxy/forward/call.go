@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"sluice/functions/proxy/upstream"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
 	"sluice/shared/telemetry"
@@ -27,8 +28,7 @@ type call struct {
 	verdict   limit.Verdict // zero until the limits were asked
 	forwarded bool          // it took its limits
 
-	response *http.Response // its body has been read into received
-	received []byte
+	received upstream.Answer
 	upstream time.Duration // how long the upstream took
 
 	answer  events.APIGatewayV2HTTPResponse
@@ -77,7 +77,7 @@ func (p *Proxy) record(ctx context.Context, c *call, took time.Duration) {
 		slog.Int64("duration_us", took.Microseconds()),
 		slog.Int64("upstream_us", c.upstream.Microseconds()),
 		slog.Int("bytes_in", len(c.body)),
-		slog.Int("bytes_out", len(c.received)))
+		slog.Int("bytes_out", len(c.received.Body)))
 	if c.outcome.cause != nil {
 		attrs = append(attrs, slog.Any("error", c.outcome.cause))
 	}

@@ -10,14 +10,14 @@
 //     refused for any other reason is never charged. From here on the call counts as forwarded, whatever comes of it:
 //     what the quota has counted is what usage counts (promise 5).
 //  4. route: the request that the upstream will get.
-//  5. call upstream: within the deadline, to an address that is allowed.
+//  5. call upstream: within the deadline, to an address that is allowed; see package upstream.
 //  6. shape answer: what the caller gets of the upstream's answer.
 //
 // Then, whatever happened, the call is counted and logged once, and answered. Mediation comes between limits and route and
 // between upstream and answer, validation of responses after the upstream's answer.
 //
-// Retries: none of ours. net/http repeats a request on another connection if an idle one turns out to be closed: any
-// request as long as no byte of it was sent, and GET, HEAD and OPTIONS until the first byte of an answer came.
+// Retries: as the version has them. net/http repeats a request on another connection if an idle one turns out to be closed:
+// any request as long as no byte of it was sent, and GET, HEAD and OPTIONS until the first byte of an answer came.
 package forward
 
 import (
@@ -29,11 +29,11 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"sluice/functions/proxy/upstream"
 	"sluice/shared/decision"
 	"sluice/shared/gatewayevent"
 	"sluice/shared/limit"
@@ -50,7 +50,7 @@ type Limits interface {
 // Deps is what a Proxy works with.
 type Deps struct {
 	Limits     Limits
-	Upstreams  http.RoundTripper // Transport outside of tests
+	Upstreams  *upstream.Client
 	Counter    Counter
 	Outbox     Outbox
 	FlushAfter time.Duration // AfterResponse flushes if the last flush is at least this long ago
@@ -62,12 +62,11 @@ type Deps struct {
 // Proxy forwards calls. It is safe for concurrent use.
 type Proxy struct {
 	limits       Limits
-	upstreams    http.RoundTripper
+	upstreams    *upstream.Client
 	destinations destinations
 	tally        tally
 	noise        noise
 	steps        []step
-	lastCall     atomic.Int64 // ns since the Unix epoch
 	now          func() time.Time
 	random       io.Reader
 	log          *slog.Logger

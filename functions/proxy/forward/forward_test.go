@@ -298,7 +298,7 @@ func TestHealthNeedsNoDecision(t *testing.T) {
 }
 
 func TestAPanicIsAProblemAndCounts(t *testing.T) {
-	r := start(t, nil, func(d *forward.Deps) { d.Upstreams = broken{} })
+	r := start(t, nil, func(d *forward.Deps) { d.Upstreams = over(broken{}) })
 	out := r.get(gold)
 	wantProblem(t, out, 500, "internal")
 	if strings.Contains(out.Body, "secret") || !strings.Contains(r.log.String(), "forward_test.go") {

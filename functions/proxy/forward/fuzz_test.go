@@ -52,7 +52,7 @@ func FuzzHandle(f *testing.F) {
 	f.Add("get", "/", "", "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", "", false, "\r\n")
 	f.Add("PUT", "/a", "", "x-fuzz", "http://[::1", "", false, "a=1; Path=/; Domain=x")
 	f.Fuzz(func(t *testing.T, method, path, query, name, value, body string, coded bool, cookie string) {
-		r := start(t, nil, func(d *forward.Deps) { d.Upstreams = echo{t} })
+		r := start(t, nil, func(d *forward.Deps) { d.Upstreams = over(echo{t}) })
 		r.upstream.Close()
 		out := r.handle(event(t, r.allow(), func(e *events.APIGatewayV2HTTPRequest) {
 			e.RequestContext.HTTP.Method, e.RawPath, e.RawQueryString, e.Body, e.IsBase64Encoded = method, path, query, body, coded
@@ -86,7 +86,7 @@ func FuzzDecision(f *testing.F) {
 	f.Add(`{"c":{"p":"gateway","i":"req-1","m":"GET","u":"/orders/v1/orders/42"},"at":"2026-11-23T12:00:00Z","t":{"a":"orders","p":"/x","u":{"url":"http://u"}},"w":{"a":"a","s":"s"}}`)
 	f.Add(`{"c":{"p":"gateway","i":"req-1","m":"GET","u":"/orders/v1/orders/42"},"r":{"c":"rate_limited"}}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		r := start(t, nil, func(d *forward.Deps) { d.Upstreams = broken{} })
+		r := start(t, nil, func(d *forward.Deps) { d.Upstreams = over(broken{}) })
 		r.upstream.Close()
 		e := event(t, nil)
 		e.RequestContext.Authorizer = authorizer(map[string]any{decision.ContextKey: text})

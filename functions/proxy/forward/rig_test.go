@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sluice/functions/proxy/forward"
+	"sluice/functions/proxy/upstream"
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/gatewayevent"
@@ -69,15 +70,30 @@ func start(t testing.TB, answer http.HandlerFunc, change ...func(*forward.Deps))
 		answer(w, q)
 	}))
 	t.Cleanup(r.upstream.Close)
-	transport := forward.Transport(settings.LoopbackToo)
-	t.Cleanup(transport.CloseIdleConnections)
-	d := forward.Deps{Limits: limit.NewTaker(r.limits, r.clock), Upstreams: transport, Counter: r.counter, Outbox: r.outbox,
+	transport := loopback(t)
+	d := forward.Deps{Limits: limit.NewTaker(r.limits, r.clock), Upstreams: upstream.New(upstream.Deps{Transport: transport, Now: r.clock}), Counter: r.counter, Outbox: r.outbox,
 		FlushAfter: 2 * time.Second, Now: r.clock, Log: telemetry.New(r.log, nil)}
 	for _, f := range change {
 		f(&d)
 	}
 	r.Proxy = forward.New(d)
 	return r
+}
+
+// loopback is the transport of the local cloud.
+func loopback(t testing.TB) *http.Transport {
+	t.Helper()
+	transport, err := upstream.Transport(settings.LoopbackToo, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
+// over is a client over a transport.
+func over(transport http.RoundTripper) *upstream.Client {
+	return upstream.New(upstream.Deps{Transport: transport, Now: time.Now})
 }
 
 func (r *rig) clock() time.Time {

@@ -48,7 +48,7 @@ func (t *tally) count(c *call, took time.Duration) {
 	}
 	f := usage.Facts{At: c.began, API: d.Target.API, Version: d.Target.Version, Operation: d.Target.Operation, App: d.Caller.App,
 		Consumer: d.Caller.Consumer, Forwarded: c.forwarded, Refusal: c.outcome.refusal, Status: c.answer.StatusCode, Total: took,
-		Upstream: c.upstream, BytesIn: int64(len(c.body)), BytesOut: int64(len(c.received))}
+		Upstream: c.upstream, BytesIn: int64(len(c.body)), BytesOut: int64(len(c.received.Body))}
 	switch {
 	case c.outcome.gone && !c.forwarded:
 		return // neither forwarded nor refused: it never happened
@@ -66,9 +66,17 @@ func (t *tally) count(c *call, took time.Duration) {
 // Flush stores everything that was counted. What could not be stored stays, and goes along with the next flush.
 func (p *Proxy) Flush(ctx context.Context) error { return p.tally.flush(ctx) }
 
+// Close stores everything that was counted and gives back what this instance holds of what all share.
+func (p *Proxy) Close(ctx context.Context) error {
+	return errors.Join(p.tally.flush(ctx), p.upstreams.Close(ctx))
+}
+
 // AfterResponse does what can wait until an answer has gone out: it flushes if that is due. Call it after each answer, or now
 // and then.
 func (p *Proxy) AfterResponse(ctx context.Context) {
+	if err := p.upstreams.AfterResponse(ctx); err != nil {
+		p.log.WarnContext(ctx, "give slots back", "error", err) // they pass by themselves
+	}
 	if !p.tally.due() {
 		return
 	}

@@ -19,7 +19,7 @@ import (
 	"code.dny.dev/ssrf"
 	"github.com/aws/aws-lambda-go/events"
 
-	"sluice/functions/proxy/forward"
+	"sluice/functions/proxy/upstream"
 	"sluice/shared/decision"
 	"sluice/shared/settings"
 )
@@ -279,7 +279,11 @@ func TestWhichAddressesMayBeCalled(t *testing.T) {
 	for address, may := range cases {
 		for networks, want := range map[settings.Networks]bool{settings.PublicNetworks: may.public, settings.LoopbackToo: may.loopback} {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			c, err := forward.Transport(networks).DialContext(ctx, "tcp", address+":1")
+			transport, err := upstream.Transport(networks, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := transport.DialContext(ctx, "tcp", address+":1")
 			if c != nil {
 				_ = c.Close()
 			}
@@ -293,7 +297,11 @@ func TestWhichAddressesMayBeCalled(t *testing.T) {
 }
 
 func TestANameThatLeadsInsideIsRefused(t *testing.T) {
-	c, err := forward.Transport(settings.PublicNetworks).DialContext(t.Context(), "tcp", "localhost:1")
+	transport, err := upstream.Transport(settings.PublicNetworks, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := transport.DialContext(t.Context(), "tcp", "localhost:1")
 	if c != nil {
 		_ = c.Close()
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sluice/functions/proxy/upstream"
 	"sluice/shared/dynamo"
 	"sluice/shared/limit"
 	"sluice/shared/settings"
@@ -17,12 +18,13 @@ import (
 // Wire makes the Proxy on a table: for main, and for the local cloud, which runs it in its own process. It fails if the
 // settings name networks that it does not know: it cannot guard what it does not understand.
 func Wire(s settings.Proxy, table *dynamo.Table, now func() time.Time, log *slog.Logger) (*Proxy, error) {
-	if s.Networks != settings.PublicNetworks && s.Networks != settings.LoopbackToo {
-		return nil, fmt.Errorf("unknown networks %q", s.Networks)
+	transport, err := upstream.Transport(s.Networks, "")
+	if err != nil {
+		return nil, fmt.Errorf("make the transport: %w", err)
 	}
 	return New(Deps{
 		Limits:     limit.NewTaker(limits{table}, now),
-		Upstreams:  Transport(s.Networks),
+		Upstreams:  upstream.New(upstream.Deps{Transport: transport, Slots: table, Hints: table, Now: now}),
 		Counter:    usage.NewCounter(uuid.NewString, 0),
 		Outbox:     table,
 		FlushAfter: s.FlushAfter,

@@ -1,0 +1,364 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// The pauses before retries double, and each is drawn from nothing to that (full jitter), so that callers who failed
+// together do not come back together.
+const (
+	firstPause  = 50 * time.Millisecond
+	longestWait = time.Second
+	mostRetries = 3
+)
+
+// refused is a call that the upstream was spared.
+type refused struct {
+	why   string
+	wait  time.Duration
+	cause error
+}
+
+// Error says why.
+func (r *refused) Error() string {
+	if r.cause != nil {
+		return r.why + ": " + r.cause.Error()
+	}
+	return r.why
+}
+
+// Unwrap gives the cause.
+func (r *refused) Unwrap() error { return r.cause }
+
+// trip is a call on its way to one upstream.
+type trip struct {
+	client  *Client
+	call    *Call
+	peer    *peer
+	request *http.Request
+	end     time.Time // when the budget ends, by the wall clock
+	slot    *slot
+	copied  bool         // several attempts may have the header at once
+	sent    atomic.Int32 // attempts that were sent
+	seen    atomic.Bool  // one of them may have arrived
+}
+
+// enter passes the gates that a call passes once.
+func (t *trip) enter(ctx context.Context) error {
+	c, u := t.client, &t.call.Settings
+	r := rank(t.call.Priority)
+	if u.MaxInFlight <= 0 {
+		return t.peer.pulse.admit(c.now(), r, c.random)
+	}
+	if wait := t.peer.breaker.Load().closed(); wait > 0 { // it would be a waste of a slot
+		return &refused{why: "the breaker is open", wait: wait}
+	}
+	var err error
+	t.slot, err = c.take(ctx, t.peer, u.MaxInFlight, r, t.end)
+	return err
+}
+
+func (t *trip) leave() {
+	if t.slot != nil {
+		t.peer.pool.release(t.slot, t.client.now())
+	}
+}
+
+// run makes attempts until one does well, none is left, or none can end in time.
+func (t *trip) run(ctx context.Context) (Answer, error) {
+	u := &t.call.Settings
+	attempts := 1
+	if u.Retries != nil || u.HedgeAfterMs > 0 {
+		t.peer.budget.deposit(budgetPercent(u), t.client.now())
+		if u.Retries != nil && t.call.repeatable() {
+			attempts += min(u.Retries.Attempts, mostRetries)
+		}
+	}
+	var last result
+	for n := 1; ; n++ {
+		answer, err := t.attempt(ctx)
+		if answer, err = last.unless(answer, err); n >= attempts || !again(answer, err) {
+			return answer, err
+		}
+		wait := t.pause(n, answer)
+		if !t.fits(wait) || t.peer.breaker.Load().closed() > 0 || !t.peer.budget.take(t.client.now()) {
+			return answer, err
+		}
+		last = result{answer, err}
+		if err := sleep(ctx, wait); err != nil {
+			return Answer{}, err
+		}
+	}
+}
+
+// again reports whether another attempt may do better.
+func again(a Answer, err error) bool {
+	var no *refused
+	var large errTooLarge
+	switch {
+	case err == nil:
+		return a.Broken()
+	case errors.As(err, &no), errors.As(err, &large), forbidden(err), slow(err), errors.Is(err, context.Canceled):
+		return false
+	}
+	return true
+}
+
+// pause is how long to wait before retry n: what the upstream asks for, if that is longer.
+func (t *trip) pause(n int, a Answer) time.Duration {
+	wait := time.Duration(t.client.random() * float64(min(firstPause<<(n-1), longestWait)))
+	return max(wait, retryAfter(a.Header, t.client.now()))
+}
+
+// fits reports whether an attempt can begin after a pause and end in time, if it takes as long as they do.
+func (t *trip) fits(wait time.Duration) bool {
+	left := t.end.Sub(t.client.now()) - wait
+	return left > 0 && left > time.Duration(t.peer.typical.Load())
+}
+
+// retryAfter is what the field of that name asks for (RFC 9110 §10.2.3): seconds or a date; 0 if nothing can be made of it.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	const longest = 24 * time.Hour
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if value == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(value, 10, 64); err == nil {
+		return time.Duration(min(n, uint64(longest/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return min(max(0, at.Sub(now)), longest)
+	}
+	return 0
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// attempt is one attempt, with a hedge where that is asked for.
+func (t *trip) attempt(ctx context.Context) (Answer, error) {
+	method, after := t.request.Method, time.Duration(t.call.Settings.HedgeAfterMs)*time.Millisecond
+	if after <= 0 || method != http.MethodGet && method != http.MethodHead || !t.call.repeatable() {
+		return t.try(ctx)
+	}
+	return t.hedge(ctx, after)
+}
+
+// result is how an attempt ended.
+type result struct {
+	answer Answer
+	err    error
+}
+
+func (r result) good() bool { return r.err == nil && !r.answer.Broken() }
+
+// unless gives what a retry brought, or what was there before if the retry was not let through.
+func (r result) unless(a Answer, err error) (Answer, error) {
+	var no *refused
+	if errors.As(err, &no) && (r.err != nil || r.answer.Status != 0) {
+		return r.answer, r.err
+	}
+	return a, err
+}
+
+// better is the one of two results to go on with: any answer is better than none.
+func (r result) better(than result) result {
+	if r.err == nil || than.err != nil && !errors.Is(r.err, errNoHedge) {
+		return r
+	}
+	return than
+}
+
+var errNoHedge = errors.New("there is no room for a second attempt")
+
+// hedge makes an attempt and, if it has not ended after a while, another one beside it. The first good answer wins; the other
+// attempt is cancelled and has ended when hedge returns.
+func (t *trip) hedge(ctx context.Context, after time.Duration) (Answer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	t.copied = true
+	results := make(chan result, 2)
+	start := func(attempt func(context.Context) (Answer, error)) {
+		running.Go(func() {
+			r := result{err: errNoHedge}
+			defer func() {
+				if fault := recover(); fault != nil {
+					r.err = fmt.Errorf("panic: %v", fault) // nobody else could catch it here
+				}
+				results <- r
+			}()
+			r.answer, r.err = attempt(ctx)
+		})
+	}
+	start(t.try)
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	kept := result{err: errNoHedge}
+	for left := 1; ; {
+		select {
+		case r := <-results:
+			if left--; r.good() {
+				return r.answer, nil
+			}
+			if kept = r.better(kept); left == 0 {
+				return kept.answer, kept.err
+			}
+		case <-timer.C:
+			if t.fits(0) && t.peer.breaker.Load().closed() == 0 && t.peer.budget.take(t.client.now()) {
+				left++
+				start(t.second)
+			}
+		}
+	}
+}
+
+// second is a hedge: an attempt with a slot of its own.
+func (t *trip) second(ctx context.Context) (Answer, error) {
+	if most := t.call.Settings.MaxInFlight; most > 0 {
+		s, err := t.client.take(ctx, t.peer, most, rank(t.call.Priority), t.end)
+		if err != nil {
+			return Answer{}, errNoHedge
+		}
+		defer func() { t.peer.pool.release(s, t.client.now()) }()
+	}
+	return t.try(ctx)
+}
+
+// try sends the request once, if the breaker lets it.
+func (t *trip) try(ctx context.Context) (answer Answer, err error) {
+	b := t.peer.breaker.Load()
+	done, at, err := b.allow()
+	if err != nil {
+		return Answer{}, err
+	}
+	began := t.client.now()
+	how := errNothing
+	defer func() {
+		if b != nil {
+			b.report(ctx, t.peer.id, t.client.hints, at, done, how)
+		}
+	}()
+	answer, err = t.send(ctx)
+	how = t.judge(ctx, t.end.Sub(began), answer, err)
+	switch {
+	case how == nil:
+		t.peer.learn(t.client.now().Sub(began))
+		t.peer.pulse.accept()
+	case errors.Is(how, errNothing):
+		t.peer.pulse.accept() // it was not turned away
+	}
+	return answer, err
+}
+
+// judge says what an attempt tells of the upstream; see breaker.
+func (t *trip) judge(ctx context.Context, had time.Duration, a Answer, err error) error {
+	var large errTooLarge
+	switch {
+	case err == nil && !a.Broken(), errors.As(err, &large):
+		return nil
+	case err == nil:
+		return errBad
+	case errors.Is(ctx.Err(), context.Canceled):
+		return errNothing
+	case slow(err) && had < timeout(t.call.Settings)/2:
+		return errNothing
+	}
+	return errBad
+}
+
+// send sends the request and reads the answer.
+func (t *trip) send(ctx context.Context) (Answer, error) {
+	request := t.prepare(ctx)
+	res, err := t.client.transport.RoundTrip(request)
+	if err != nil {
+		if !unsent(err) {
+			t.seen.Store(true)
+		}
+		return Answer{}, err
+	}
+	t.seen.Store(true)
+	defer func() { _ = res.Body.Close() }() // what is left unread is not wanted
+	answer, err := read(request.Method, &t.call.Settings, res)
+	answer.Source = FromUpstream
+	return answer, err
+}
+
+// prepare makes the request of one attempt. Nothing of it is shared with an attempt that may still be under way.
+func (t *trip) prepare(ctx context.Context) *http.Request {
+	request := t.request.WithContext(ctx)
+	if t.sent.Add(1) > 1 || t.copied {
+		request.Header = maps.Clone(request.Header)
+	}
+	left := int64(1)
+	if deadline, ok := ctx.Deadline(); ok {
+		left = max(left, time.Until(deadline).Milliseconds())
+	}
+	request.Header[TimeoutField] = []string{strconv.FormatInt(left, 10)}
+	request.GetBody, request.ContentLength = nil, int64(len(t.call.Body))
+	switch {
+	case len(t.call.Body) > 0:
+		request.Body = io.NopCloser(bytes.NewReader(t.call.Body))
+	case keyed(request.Header):
+		request.Body = io.NopCloser(strings.NewReader("")) // see the package comment
+	default:
+		request.Body = http.NoBody
+	}
+	return request
+}
+
+// fault makes the error that callers of the Client get.
+func (t *trip) fault(caller context.Context, err error) error {
+	e := &Error{Kind: Failed, Sent: t.seen.Load(), Cause: err}
+	var no *refused
+	switch {
+	case errors.Is(caller.Err(), context.Canceled):
+		e.Kind = Gone
+	case errors.As(err, &no):
+		e.Kind, e.RetryAfter = Unavailable, no.wait
+	case slow(err):
+		e.Kind = TimedOut
+	}
+	return e
+}
+
+func slow(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// forbidden is an address that may not be called: it would be so again.
+func forbidden(err error) bool {
+	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) || errors.Is(err, ssrf.ErrProhibitedPort)
+}
+
+// unsent reports that the upstream surely did not see the request: there was no connection, or not to whom it should be.
+func unsent(err error) bool {
+	var op *net.OpError
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &certificate)
+}
