@@ -30,6 +30,7 @@ func TestWhatCannotRunSaysWhy(t *testing.T) {
 		"no repository":                   {func(_ string, c *[]string) { *c = append(*c, "--root", "/nonexistent") }, "--root"},
 		"instances out of bounds":         {func(_ string, c *[]string) { *c = append(*c, "--instances", "0") }, "--instances"},
 		"in-process with instances":       {func(_ string, c *[]string) { *c = append(*c, "--in-process", "--instances", "2") }, "--in-process"},
+		"a fault that is none":            {func(_ string, c *[]string) { *c = append(*c, "--fault", "store=up:1s") }, "the kind must be"},
 		"an admin key of the wrong shape": {func(string, *[]string) { t.Setenv("SLUICE_ADMIN_KEY", "sla_short") }, "SLUICE_ADMIN_KEY"},
 	} {
 		t.Run(name, func(t *testing.T) {
