@@ -43,6 +43,7 @@ func TestCostsAreThoseOfTheTableInThePackageComment(t *testing.T) {
 	}
 	clear(spent)
 	reset := limit.Step{Expires: time.Now(), QuotaReset: &limit.QuotaReset{Period: "2026-11"}}
+	hour, alert := time.Now().Add(time.Hour), catalog.LimitAlert{Counter: "s1", Limit: "quota", Period: "2026-11", Percent: 80}
 	p := usage.Pending{ID: "p", Body: make([]byte, 2500)}
 	for n, call := range []func() error{
 		func() error { _, err := table.Credential(ctx, "h"); return err },
@@ -54,6 +55,16 @@ func TestCostsAreThoseOfTheTableInThePackageComment(t *testing.T) {
 		func() error { _, _, err := table.ApplyLimit(ctx, "s1", reset); return err }, // refused
 		func() error { _, err := table.LimitState(ctx, "s1"); return err },
 		func() error { return table.PutUsage(ctx, p, time.Now().Add(time.Hour)) },
+		func() error { _, err := table.Hint(ctx, "up"); return err },
+		func() error { return table.PutHint(ctx, "up", hour) },
+		func() error { _, err := table.TakeSlot(ctx, "up", "a", 9, hour); return err }, // the item is new
+		func() error { _, err := table.TakeSlot(ctx, "up", "b", 9, hour); return err },
+		func() error { return table.FreeSlot(ctx, "up", "a") },
+		func() error { _, _, err := table.ClaimCall(ctx, "c", "ann", "f", hour, hour); return err },
+		func() error { return table.FinishCall(ctx, "c", "ann", p.Body, hour) },
+		func() error { return table.AbandonCall(ctx, "d", "ann") }, // refused
+		func() error { _, err := table.PutAlert(ctx, alert, hour); return err },
+		func() error { _, err := table.Alerts(ctx, "s1"); return err },
 		func() error {
 			_, err := dynamo.NewResources[catalog.Team](table).List(ctx, catalog.Query{})
 			return err
@@ -66,6 +77,8 @@ func TestCostsAreThoseOfTheTableInThePackageComment(t *testing.T) {
 	want := map[string]cost{
 		"credential": {1, 1, 0}, "grant": {2, 2, 0}, "api": {1, 1, 0}, "head": {1, 1, 0}, "since": {1, 1, 0},
 		"apply limit": {2, 0, 2}, "limit state": {1, 1, 0}, "put usage": {1, 0, 3}, "list team": {2, 2, 0},
+		"hint": {1, 0.5, 0}, "put hint": {1, 0, 1}, "take slot": {3, 0, 3}, "free slot": {1, 0, 1}, "claim call": {1, 0, 1},
+		"finish call": {1, 0, 3}, "abandon call": {1, 0, 1}, "put alert": {1, 0, 1}, "alerts": {1, 1, 0},
 	}
 	if diff := cmp.Diff(want, spent); diff != "" {
 		t.Error(diff)

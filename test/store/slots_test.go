@@ -20,6 +20,8 @@ var slots = []guarantee{
 	{"a slot counts until its time and one second have passed", slotMargin},
 	{"500 holders with the longest names fit, and all of them can be replaced once they have passed", slotsFull},
 	{"what no slot can be is refused before anything is sent", slotsImpossible},
+	{"of many who are the first at once, as many as allowed hold a slot", slotsNew},
+	{"of many who find the slots of the dead, as many as allowed hold a slot", slotsOfTheDead},
 	{"a slot whose answer is lost is held once, freed once, and taken by no late request for longer than asked", slotsLost},
 	{"never more than most hold a slot by their own clocks: many goroutines, skewed clocks, lost calls, slots left to pass", slotRace},
 }
@@ -223,6 +225,47 @@ func slotsLost(t *testing.T, b bench) {
 	net.deliver(t)
 	clock.move(2 * time.Minute)
 	plainly.want(false, "x", 1, until.Add(time.Hour)) // the late request made nothing shorter
+}
+
+// contend has 16 at once, each with a table of its own, take slots, and fails unless most of them hold one.
+func contend(t *testing.T, b bench, clock *hand, id string, most int) {
+	t.Helper()
+	var held atomic.Int64
+	var all sync.WaitGroup
+	for n := range 16 {
+		all.Go(func() {
+			won, err := b.open(t, clock.skewed(0)).TakeSlot(t.Context(), id, fmt.Sprint("holder-", n), most, clock.now().Add(time.Minute))
+			if err != nil {
+				t.Error(err)
+			}
+			if won {
+				held.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if held.Load() != int64(most) {
+		t.Errorf("%d hold one of %d slots of %s", held.Load(), most, id)
+	}
+}
+
+func slotsNew(t *testing.T, b bench) {
+	for n := range 12 {
+		contend(t, b, newHand(), fmt.Sprint("up-", n), 1+n)
+	}
+}
+
+func slotsOfTheDead(t *testing.T, b bench) {
+	clock := newHand()
+	s := taker{t, b.open(t, clock.skewed(0)), "up"}
+	for n := range 8 {
+		for i := range 12 - n {
+			s.take(fmt.Sprint("dead-", n, "-", i), 12, clock.now().Add(time.Duration(i+1)*time.Second))
+		}
+		clock.move(time.Hour)
+		contend(t, b, clock, "up", 12-n)
+		clock.move(time.Hour)
+	}
 }
 
 // holding is what the holders believe by their own clocks, who may be wrong by half a second: the other half of slotRace.
