@@ -4,6 +4,9 @@
 #   Decides whether one call on the data plane may pass. Who calls, what is called and how both stand are facts in the
 #   input; there is no clock, no network and no data here.
 #
+#   There are two ways to pass: the key of an app that is subscribed, and no credential at all where an API is open to
+#   that. A credential that is there is judged, and never passed over.
+#
 #   The input must look exactly as the first rule says: whatever is missing, malformed, surplus or does not belong
 #   together denies. The refusals further down only explain a denial; they cannot allow anything.
 package access
@@ -39,10 +42,7 @@ decision := {"allow": true, "reasons": []} if {
 	}
 	kind in _admits[audience]
 	state in {"published", "deprecated"}
-	[method, served] in {
-		["GET", "GET"], ["HEAD", "GET"], ["HEAD", "HEAD"], ["POST", "POST"], ["PUT", "PUT"], ["PATCH", "PATCH"],
-		["DELETE", "DELETE"], ["OPTIONS", "OPTIONS"], ["TRACE", "TRACE"],
-	}
+	[method, served] in _served
 	texts := [consumer, app, api, protocol, version, operation, template]
 	min(texts) > ""
 	max(texts) < []
@@ -50,8 +50,41 @@ decision := {"allow": true, "reasons": []} if {
 	is_array(alternatives)
 	some needed in alternatives
 	object.subset(held, needed)
+} else := {"allow": true, "reasons": []} if {
+	_anonymous
 } else := {"allow": false, "reasons": _reasons} if {
 	_reasons != []
+}
+
+# A call without any credential: the input has no member for one. It is made by an app whose name nobody can take, which
+# is subscribed, without scopes, to those APIs for the public that say so. An operation that needs a scope, in each of
+# its alternatives, is not for it.
+_anonymous if {
+	input = {
+		"call": {"plane": "gateway", "method": method, "path": _},
+		"caller": {
+			"consumer": {"id": "anonymous", "kind": "public"},
+			"app": {"id": "anonymous", "consumer": "anonymous"},
+			"scopes": {},
+		},
+		"subscription": {"app": "anonymous", "api": api, "state": "active"},
+		"api": {"id": api, "audience": "public", "kind": protocol},
+		"version": {"api": api, "version": version, "state": state},
+		"operation": {"id": operation, "method": served, "template": template, "scopes": alternatives},
+	}
+	state in {"published", "deprecated"}
+	[method, served] in _served
+	texts := [api, protocol, version, operation, template]
+	min(texts) > ""
+	max(texts) < []
+	is_array(alternatives)
+	{} in alternatives
+}
+
+# The method of a call and that of the operation which serves it.
+_served := {
+	["GET", "GET"], ["HEAD", "GET"], ["HEAD", "HEAD"], ["POST", "POST"], ["PUT", "PUT"], ["PATCH", "PATCH"],
+	["DELETE", "DELETE"], ["OPTIONS", "OPTIONS"], ["TRACE", "TRACE"],
 }
 
 # An API for partners is for internal consumers too, and one for the public is for everybody.

@@ -13,7 +13,7 @@ const (
 	MaxCost         = 1000
 	MaxOverdraft    = 1_000_000
 	MaxOperations   = 300 // operations of one API, or of one plan, that have limits or a cost of their own
-	MaxOperationID  = 256 // bytes of an operation id in JSON: it travels in each decision, three times over
+	MaxOperationID  = 200 // bytes of an operation id in JSON: it travels in each decision, three times over
 	lastDay         = 31
 	maxLimit        = 1_000_000_000
 	maxRateSeconds  = 86_400

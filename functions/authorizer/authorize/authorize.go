@@ -7,6 +7,8 @@
 //  1. form: uri_too_long, header_fields_too_large, invalid_request. It depends on nothing but the request itself.
 //  2. identify: ambiguous_credentials, credential_missing, credential_invalid, credential_expired. Nothing about any API is
 //     told to somebody we do not know. A key with a wrong checksum costs no read; a revoked one answers as an unknown one.
+//     A call without any credential goes on, since an API for the public can be open to that; wherever it leads to anything
+//     else, the answer is credential_missing.
 //  3. find gathers the API, version, subscription, plan and operation that the path names; judge, which is pure, refuses:
 //     no_such_api, where the API or version is not there, not (yet) shown, or not for this consumer: all the same answer,
 //     and so is a retired version to a caller without a subscription, who never had anything to do with it;
@@ -97,12 +99,14 @@ type Authorizer struct {
 	policy Policy
 	now    func() time.Time
 	log    *slog.Logger
-	floods *floods
+	floods *floods // of bad credentials
+
+	strangers *floods // of calls without one to APIs that are not there
 }
 
 // New makes an Authorizer. It reads nothing.
 func New(d Deps) *Authorizer {
-	return &Authorizer{view: d.View, policy: d.Policy, now: d.Now, log: d.Log, floods: newFloods()}
+	return &Authorizer{view: d.View, policy: d.Policy, now: d.Now, log: d.Log, floods: newFloods(), strangers: newFloods()}
 }
 
 // Handle answers one authorizer event of either HTTP API (payload 2.0, simple response). It never fails: whatever is wrong
@@ -113,12 +117,15 @@ func (a *Authorizer) Handle(
 	r := read(&e, a.now().UTC())
 	d := decision.Decision{Call: r.call, At: r.at}
 	err := a.decide(ctx, r, &d)
+	text, err := written(&d, err)
 	if err != nil {
 		d = decision.Decision{Call: d.Call, At: d.At, Caller: d.Caller, Target: d.Target, Refusal: denial(err)}
-		a.floods.count(r.source, d.Refusal.Code, r.at)
+		if bad(d.Refusal.Code) {
+			a.floods.count(r.source, r.at)
+		}
 	}
 	a.record(ctx, r, &d, err)
-	return answer(&d, err), nil
+	return answer(&d, text, err), nil
 }
 
 // decide runs the steps of the plane. It fills the decision in as far as it gets; any error refuses.
@@ -160,7 +167,7 @@ func (a *Authorizer) gateway(ctx context.Context, r *request, d *decision.Decisi
 	if err := a.permit(ctx, r, who, what, d.Caller.Scopes); err != nil {
 		return err
 	}
-	d.Claims, d.Notice = what.claims(), what.notice()
+	d.Claims, d.Cost, d.Notice = what.claims(who), decision.Cost(what.api, d.Target.Operation), what.notice()
 	return nil
 }
 

@@ -32,13 +32,18 @@ func (a *Authorizer) find(ctx context.Context, r *request, path gatewayevent.Pat
 	id, version, rest := catalog.APIID(path.Segments[0]), catalog.VersionID(path.Segments[1]), path.Segments[2:]
 	f.upstream = gatewayevent.Join(rest, path.Trailing)
 	var err error
-	if f.api, err = there(a.view.API(ctx, id)); err != nil || f.api == nil {
+	if who.anonymous() {
+		f.api, err = a.findOpen(ctx, r, id)
+	} else {
+		f.api, err = there(a.view.API(ctx, id))
+	}
+	if err != nil || f.api == nil {
 		return f, wrap("find API", err)
 	}
 	if f.version, err = there(a.view.Version(ctx, id, version)); err != nil || f.version == nil {
 		return f, wrap("find version", err)
 	}
-	if f.grant, err = there(a.view.Grant(ctx, who.app.ID, id)); err != nil || f.grant == nil {
+	if f.grant, err = a.findGrant(ctx, who, id); err != nil || f.grant == nil {
 		return f, wrap("find subscription", err)
 	}
 	if f.successor, err = a.successor(ctx, f.version); err != nil {
@@ -47,9 +52,12 @@ func (a *Authorizer) find(ctx context.Context, r *request, path gatewayevent.Pat
 	if f.grant.State != catalog.Active || !f.version.State.Served() {
 		return f, nil
 	}
-	plan, err := a.view.Plan(ctx, f.grant.Plan)
-	if err != nil {
-		return f, surely("find plan", err)
+	if !who.anonymous() {
+		plan, err := a.view.Plan(ctx, f.grant.Plan)
+		if err != nil {
+			return f, surely("find plan", err)
+		}
+		f.plan = &plan
 	}
 	routes, err := a.view.Index(ctx, id, version, f.version.Revision)
 	if err != nil {
@@ -58,8 +66,40 @@ func (a *Authorizer) find(ctx context.Context, r *request, path gatewayevent.Pat
 	if path.Trailing && len(rest) > 0 {
 		rest = append(slices.Clip(rest), "") // a slash at the end makes another path
 	}
-	f.plan, f.match = &plan, routes.MatchQuery(r.call.Method, rest, r.query)
+	f.match = routes.MatchQuery(r.call.Method, rest, r.query)
 	return f, nil
+}
+
+// findOpen gives the API if it takes calls without a credential, and nil if not, or if it is not there. Whoever tries names
+// until one fits is not looked up for any more; see floods.
+func (a *Authorizer) findOpen(ctx context.Context, r *request, id catalog.APIID) (*catalog.API, error) {
+	if a.strangers.blocked(r.source, r.at) {
+		return nil, nil
+	}
+	if err := a.view.Fresh(ctx); err != nil {
+		return nil, fmt.Errorf("refresh the configuration: %w", err)
+	}
+	api, err := there(a.view.API(ctx, id))
+	if err != nil {
+		return nil, err
+	}
+	if api == nil {
+		a.strangers.count(r.source, r.at)
+		return nil, nil
+	}
+	if api.Anonymous == nil || api.Audience != catalog.Public {
+		return nil, nil
+	}
+	return api, nil
+}
+
+// findGrant gives the caller's subscription to the API. An API that is open to callers without a credential is as good as a
+// subscription of theirs, without scopes.
+func (a *Authorizer) findGrant(ctx context.Context, who *caller, api catalog.APIID) (*catalog.Subscription, error) {
+	if who.anonymous() {
+		return &catalog.Subscription{App: who.app.ID, API: api, State: catalog.Active}, nil
+	}
+	return there(a.view.Grant(ctx, who.app.ID, api))
 }
 
 // successor gives the path of the version to move to, if callers may see it.

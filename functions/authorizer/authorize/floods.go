@@ -27,6 +27,9 @@ const (
 // While an address is blocked, only keys that this instance already knows are looked at: behind one address may be many
 // honest callers. Any other key is refused without a read, a good one too, until the block ends; the answer is then the
 // gateway's bare 403.
+//
+// A second table counts calls without a credential to APIs that are not there, since each new name costs a read. It blocks no
+// key: while an address is blocked there, its calls without a credential are told that they lack one, without a read.
 type floods struct {
 	seed  maphash.Seed
 	until atomic.Int64 // no address is blocked after this, in ns since the Unix epoch: spares everybody the lock
@@ -90,10 +93,10 @@ func (f *floods) blocked(address string, now time.Time) bool {
 	return false
 }
 
-// count notes the outcome of a call. Where the address is blocked already it changes nothing: a block ends by itself.
-func (f *floods) count(address string, code decision.Refusal, now time.Time) {
+// count notes what the address did. Where it is blocked already that changes nothing: a block ends by itself.
+func (f *floods) count(address string, now time.Time) {
 	id := f.id(address)
-	if id == 0 || !bad(code) {
+	if id == 0 {
 		return
 	}
 	at := now.UnixNano()

@@ -12,8 +12,11 @@ import (
 // caller names the caller with the terms it calls under. A scope counts if the subscription has it and the plan (still)
 // offers it.
 func (f *facts) caller(who *caller) decision.Caller {
+	if who.anonymous() { // who pays for nothing is served last
+		return decision.Caller{Consumer: who.consumer.ID, App: who.app.ID, Priority: catalog.LowPriority}
+	}
 	c := who.named()
-	c.Subscription, c.Plan = f.grant.ID, f.plan.ID
+	c.Subscription, c.Plan, c.Priority = f.grant.ID, f.plan.ID, f.plan.Priority
 	c.Scopes = f.grant.Scopes
 	offered := func(s string) bool { return slices.Contains(f.plan.Scopes, s) }
 	for _, s := range f.grant.Scopes {
@@ -40,14 +43,12 @@ func (f *facts) target() decision.Target {
 		Operation: op.ID, Route: op.Template, Path: f.upstream, Upstream: f.version.Upstream}
 }
 
-// claims are the limits of the plan.
-func (f *facts) claims() []decision.Claim {
-	limits := decision.LimitsOf(*f.plan)
-	if limits == nil {
-		return nil
+// claims are what the call takes of which counters.
+func (f *facts) claims(who *caller) []decision.Claim {
+	if who.anonymous() {
+		return decision.AnonymousClaims(f.api, who.network, f.match.Operation.ID)
 	}
-	return []decision.Claim{{Counter: decision.SubscriptionCounter(f.grant.ID), Limits: limits,
-		Outage: f.plan.Outage, Overdraft: f.plan.Overdraft}}
+	return decision.ClaimsOf(f.plan, f.grant.ID, f.api, f.match.Operation.ID)
 }
 
 // notice tells of the version's end, if it is near.

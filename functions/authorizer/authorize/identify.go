@@ -15,21 +15,29 @@ type caller struct {
 	key      catalog.KeyID
 	app      catalog.App
 	consumer catalog.Consumer
+	network  string // decision.Network of a caller without a credential; "" of one that has one
+	missing  error  // what a caller without a credential is told where it needs one
 }
+
+// anonymous reports whether the caller sent no credential at all.
+func (c *caller) anonymous() bool { return c.missing != nil }
 
 // named is the caller as far as the credential tells.
 func (c *caller) named() decision.Caller {
+	if c.anonymous() {
+		return decision.Caller{}
+	}
 	return decision.Caller{Consumer: c.consumer.ID, App: c.app.ID, Key: c.key}
 }
 
 // Where a credential that we know of and one that we do not must answer alike, they share a text.
 const unknownKey = "this key is not known, or not valid any more"
 
-// identify finds out who calls: an app, by its key. Everything before the first line with ctx costs no read.
+// identify finds out who calls: an app, by its key, or nobody we know.
 func (a *Authorizer) identify(ctx context.Context, r *request) (*caller, error) {
 	c, err := a.credential(ctx, r, credential.KeyPrefix)
 	if err != nil {
-		return nil, err
+		return stranger(r, err)
 	}
 	if c.App == "" || c.Admin != nil {
 		return nil, refuse(decision.CredentialInvalid, unknownKey)
@@ -42,6 +50,22 @@ func (a *Authorizer) identify(ctx context.Context, r *request) (*caller, error) 
 		return nil, orphan(err, "find consumer")
 	}
 	return who, nil
+}
+
+// stranger is a caller without a credential. Some APIs are open to that, if we know where it calls from: what it may do is
+// limited by that. Any other error stands: a credential that was sent is never passed over, and a header field for one that
+// came empty is a client's mistake that it should learn of.
+func stranger(r *request, err error) (*caller, error) {
+	if r.key.sent || r.authorization.sent || denial(err).Code != decision.CredentialMissing {
+		return nil, err
+	}
+	network, ok := decision.Network(r.source)
+	if !ok {
+		return nil, err
+	}
+	return &caller{network: network, missing: err,
+		app:      catalog.App{ID: catalog.Anonymous, Consumer: catalog.Anonymous},
+		consumer: catalog.Consumer{ID: catalog.Anonymous, Kind: catalog.Public}}, nil
 }
 
 // orphan tells a key whose app or consumer is gone apart from a store that does not answer.

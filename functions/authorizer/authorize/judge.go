@@ -8,7 +8,7 @@ import (
 // judge refuses what the facts alone refuse. It is pure: no I/O, no clock. The order is the one of the package comment.
 func judge(who *caller, f *facts) error {
 	if !f.visibleTo(who) {
-		return noSuchAPI()
+		return unseen(who)
 	}
 	if f.grant == nil {
 		return refuse(decision.NotSubscribed, "")
@@ -28,8 +28,14 @@ func judge(who *caller, f *facts) error {
 	return refuse(decision.NoSuchOperation, "")
 }
 
-// noSuchAPI is one answer for all that is not there and all that the caller may not see (promise 9).
-func noSuchAPI() error { return refuse(decision.NoSuchAPI, "") }
+// unseen is one answer for all that is not there and all that the caller may not see (promise 9). To a caller without a
+// credential it says that: it may be all that it lacks.
+func unseen(who *caller) error {
+	if who.anonymous() {
+		return who.missing
+	}
+	return refuse(decision.NoSuchAPI, "")
+}
 
 // visibleTo reports whether the caller may know of the version: the API is for consumers like it, and the version is
 // being served, or was when the caller could use it.

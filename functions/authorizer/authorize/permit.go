@@ -16,11 +16,15 @@ const hintMissingScopes = "missing_scopes"
 // permit asks policies/access. Whatever is not a clear yes refuses, an error too.
 func (a *Authorizer) permit(ctx context.Context, r *request, who *caller, f *facts, scopes []string) error {
 	op := f.match.Operation
+	presented := &policy.CredentialFacts{Kind: policy.KindKey} // identify let no revoked or expired one pass
+	if who.anonymous() {
+		presented = nil
+	}
 	v, err := a.policy.Decide(ctx, &policy.AccessInput{
 		Plane:        r.call.Plane,
 		Method:       r.call.Method,
 		Path:         r.call.Path,
-		Credential:   &policy.CredentialFacts{Kind: policy.KindKey}, // identify let no revoked or expired one pass
+		Credential:   presented,
 		Consumer:     &who.consumer,
 		App:          &who.app,
 		Scopes:       scopes,
@@ -38,6 +42,9 @@ func (a *Authorizer) permit(ctx context.Context, r *request, who *caller, f *fac
 	code := decision.PolicyRefused
 	if len(v.Reasons) > 0 && decision.Refusal(v.Reasons[0]).Known() {
 		code = decision.Refusal(v.Reasons[0])
+	}
+	if code == decision.CredentialMissing && who.anonymous() {
+		return who.missing
 	}
 	d := decision.Denial{Code: code}
 	if code == decision.ScopeMissing {

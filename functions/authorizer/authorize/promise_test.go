@@ -212,7 +212,12 @@ func TestReads(t *testing.T) {
 		return w.store.reads - before
 	}
 	t.Run("junk costs none, not even on a new instance", func(t *testing.T) {
-		if got := asks(40, "x-api-key", "slk_"+strings.Repeat("x", 38)) + asks(40); got != 0 {
+		if got := asks(40, "x-api-key", "slk_"+strings.Repeat("x", 38)) + asks(40, "x-api-key", ""); got != 0 {
+			t.Errorf("%d reads", got)
+		}
+	})
+	t.Run("no credential costs one for the API, once, and one for the feed", func(t *testing.T) {
+		if got := asks(1) + asks(40); got > 3 {
 			t.Errorf("%d reads", got)
 		}
 	})

@@ -60,17 +60,43 @@ func denial(err error) *decision.Denial {
 	return &decision.Denial{Code: decision.InternalError}
 }
 
-// answer wraps the decision up for the gateway.
-func answer(d *decision.Decision, err error) events.APIGatewayV2CustomAuthorizerSimpleResponse {
+// The bounds of what is handed to the function behind. A gateway takes 8 KB, of which catalog's bounds leave enough for any
+// call whose path has safePathBytes.
+const (
+	maxDecisionBytes = 8 << 10
+	safePathBytes    = 512
+)
+
+// written gives an allow as text. What does not fit is refused; err, if it is not nil already, stands.
+func written(d *decision.Decision, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	text, err := d.Encode()
+	if err != nil {
+		return "", fmt.Errorf("write the decision: %w", err)
+	}
+	if len(text) <= maxDecisionBytes {
+		return text, nil
+	}
+	if len(d.Call.Path) > safePathBytes {
+		return "", refuse(decision.URITooLong, "the path is too long for this API")
+	}
+	return "", fmt.Errorf("write the decision: it has %d bytes", len(text))
+}
+
+// answer wraps the decision up for the gateway: text, if it is an allow.
+func answer(d *decision.Decision, text string, err error) events.APIGatewayV2CustomAuthorizerSimpleResponse {
 	var deny events.APIGatewayV2CustomAuthorizerSimpleResponse
 	if errors.Is(err, errFlood) {
 		return deny
 	}
-	text, err := d.Encode()
 	if err != nil {
-		refused := decision.Decision{Call: d.Call, At: d.At, Refusal: &decision.Denial{Code: decision.InternalError}}
-		if text, err = refused.Encode(); err != nil {
-			return deny
+		if text, err = d.Encode(); err != nil {
+			refused := decision.Decision{Call: d.Call, At: d.At, Refusal: &decision.Denial{Code: decision.InternalError}}
+			if text, err = refused.Encode(); err != nil {
+				return deny
+			}
 		}
 	}
 	return events.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: true, Context: map[string]any{decision.ContextKey: text}}

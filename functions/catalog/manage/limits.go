@@ -95,7 +95,7 @@ func (m *manager) listLimits(ctx context.Context, call *resource.Call) (*resourc
 					return err
 				}
 			}
-			found[i], err = m.standings(within, call.Now(), s, decision.LimitsOf(plans[s.Plan]))
+			found[i], err = m.standings(within, call.Now(), s, decision.Named(string(s.Plan), catalog.Limits{Rate: plans[s.Plan].Rate, Quota: plans[s.Plan].Quota}))
 			return err
 		})
 	}
