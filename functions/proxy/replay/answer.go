@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"sluice/shared/decision"
 )
@@ -30,14 +31,14 @@ const (
 )
 
 // encode writes an answer for the store. One that does not fit even when compressed loses its body, and then its header.
-func encode(a Answer) ([]byte, error) {
+func (p *packer) encode(a Answer) ([]byte, error) {
 	plain := appendHead(make([]byte, 0, 512+len(a.Body)), a)
 	onlyHead := len(plain)
 	plain = append(plain, a.Body...)
 	if len(plain) <= worthSize {
 		return plain, nil
 	}
-	small, err := deflate(plain[1:])
+	small, err := p.deflate(plain[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -76,17 +77,26 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func deflate(b []byte) ([]byte, error) {
+// packer compresses. It keeps the compressors for the next time: to make one takes longer than to use it. The zero value is
+// ready.
+type packer struct{ idle sync.Pool }
+
+func (p *packer) deflate(b []byte) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteByte(formatDeflate)
-	w, err := flate.NewWriter(&out, flate.BestSpeed)
-	if err != nil {
-		return nil, err
+	w, ok := p.idle.Get().(*flate.Writer)
+	if !ok {
+		var err error
+		if w, err = flate.NewWriter(nil, flate.BestSpeed); err != nil {
+			return nil, err
+		}
 	}
+	defer p.idle.Put(w)
+	w.Reset(&out)
 	if _, err := w.Write(b); err != nil {
 		return nil, err
 	}
-	err = w.Close()
+	err := w.Close()
 	return out.Bytes(), err
 }
 

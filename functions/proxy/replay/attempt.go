@@ -25,7 +25,7 @@ type Attempt struct {
 
 // Finish keeps the upstream's answer. It keeps no reference to it. One write, of 1 unit per KB after compression.
 func (a *Attempt) Finish(ctx context.Context, answer Answer) error {
-	kept, err := encode(answer)
+	kept, err := a.r.pack.encode(answer)
 	if err != nil {
 		return fmt.Errorf("keep answer: %w", err)
 	}

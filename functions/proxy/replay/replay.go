@@ -40,6 +40,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -119,6 +120,7 @@ type Replayer struct {
 	now    func() time.Time
 	random io.Reader
 	debts  debts
+	pack   packer
 }
 
 // New makes a Replayer. random is nil for crypto/rand.
@@ -152,14 +154,15 @@ func (r *Replayer) Begin(ctx context.Context, c Call) (*Attempt, *Answer, error)
 	// Until it is forgotten nobody else may have it: it is held as long as it is kept, in whole seconds as the store has them.
 	expires := r.now().UTC().Add(Retention).Truncate(time.Second)
 	a := &Attempt{r: r, id: id, owner: owner, expires: expires}
-	held, won, err := r.claim(ctx, a, c.fingerprint())
+	fingerprint := c.fingerprint()
+	held, won, err := r.claim(ctx, a, fingerprint)
 	if err != nil {
 		return nil, nil, r.unclaimed(ctx, a, err)
 	}
 	if won {
 		return a, nil, nil
 	}
-	answer, err := r.judge(held, c.fingerprint())
+	answer, err := r.judge(held, fingerprint)
 	return nil, answer, err
 }
 
@@ -253,9 +256,11 @@ func (c *Call) fingerprint() string {
 // digest is a hash of parts that no two different lists of parts share.
 func digest(parts ...[]byte) string {
 	h := sha256.New()
+	var size [8]byte
 	for _, p := range parts {
-		sum := sha256.Sum256(p)
-		h.Write(sum[:])
+		binary.BigEndian.PutUint64(size[:], uint64(len(p)))
+		h.Write(size[:])
+		h.Write(p)
 	}
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
