@@ -6,7 +6,6 @@
 package decision
 
 import (
-	"encoding/json"
 	"time"
 
 	"sluice/shared/catalog"
@@ -125,12 +124,6 @@ type Notice struct {
 // Allowed reports whether the call may pass.
 func (d *Decision) Allowed() bool { return d.Refusal == nil }
 
-// Encode writes the decision for the authorizer context.
-func (d *Decision) Encode() (string, error) {
-	b, err := json.Marshal(d)
-	return string(b), err
-}
-
 // Verify reads a decision from the authorizer context and binds it to the call at hand: a decision that is missing,
 // garbled, or about another plane, method, path or credential is an error, and the call must then be refused (promise 1).
 func Verify(context map[string]any, want Call) (*Decision, error) {
@@ -138,8 +131,8 @@ func Verify(context map[string]any, want Call) (*Decision, error) {
 	if !ok || s == "" {
 		return nil, problem.New(problem.Internal, "the call came without a decision")
 	}
-	var d Decision
-	if err := json.Unmarshal([]byte(s), &d); err != nil {
+	d, err := read(s)
+	if err != nil {
 		return nil, problem.Wrap(err, problem.Internal, "the decision cannot be read")
 	}
 	if !d.Call.sameAs(want) {
@@ -148,5 +141,5 @@ func Verify(context map[string]any, want Call) (*Decision, error) {
 	if d.Refusal == nil && d.At.IsZero() {
 		return nil, problem.New(problem.Internal, "the decision is empty")
 	}
-	return &d, nil
+	return d, nil
 }

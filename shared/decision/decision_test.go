@@ -108,7 +108,11 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Add(s)
 	f.Add(`{"c":{"p":"gateway","i":"r-1","m":"GET","u":"/orders/v1/orders/42","k":"digest"},"at":"2026-11-23T19:00:00Z"}`)
+	for _, twist := range twists {
+		f.Add(strings.Replace(s, twist.old, twist.new, 1))
+	}
 	f.Fuzz(func(t *testing.T, s string) {
+		agree(t, s, call)
 		d, err := decision.Verify(map[string]any{decision.ContextKey: s}, call)
 		if d != nil {
 			d.Call.RequestID = call.RequestID // which does not bind
