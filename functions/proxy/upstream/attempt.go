@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"sluice/functions/proxy/upstream/breaker"
+	"sluice/functions/proxy/upstream/bulkhead"
 )
 
 // The pauses before retries double, and each is drawn from nothing to that (full jitter), so that callers who failed
@@ -29,21 +32,14 @@ const (
 
 // refused is a call that the upstream was spared.
 type refused struct {
-	why   string
-	wait  time.Duration
-	cause error
+	why  string
+	wait time.Duration
 }
 
 // Error says why.
-func (r *refused) Error() string {
-	if r.cause != nil {
-		return r.why + ": " + r.cause.Error()
-	}
-	return r.why
-}
+func (r *refused) Error() string { return r.why }
 
-// Unwrap gives the cause.
-func (r *refused) Unwrap() error { return r.cause }
+func open(wait time.Duration) error { return &refused{why: "the breaker is open", wait: wait} }
 
 // trip is a call on its way to one upstream.
 type trip struct {
@@ -52,7 +48,7 @@ type trip struct {
 	peer    *peer
 	request *http.Request
 	end     time.Time // when the budget ends, by the wall clock
-	slot    *slot
+	slot    *bulkhead.Slot
 	copied  bool         // several attempts may have the header at once
 	sent    atomic.Int32 // attempts that were sent
 	seen    atomic.Bool  // one of them may have arrived
@@ -61,22 +57,15 @@ type trip struct {
 // enter passes the gates that a call passes once.
 func (t *trip) enter(ctx context.Context) error {
 	c, u := t.client, &t.call.Settings
-	r := rank(t.call.Priority)
 	if u.MaxInFlight <= 0 {
-		return t.peer.pulse.admit(c.now(), r, c.random)
+		return t.peer.pulse.admit(c.now(), t.call.Priority, c.random)
 	}
-	if wait := t.peer.breaker.Load().closed(); wait > 0 { // it would be a waste of a slot
-		return &refused{why: "the breaker is open", wait: wait}
+	if wait := t.peer.breaker.Load().Closed(); wait > 0 { // it would be a waste of a slot
+		return open(wait)
 	}
 	var err error
-	t.slot, err = c.take(ctx, t.peer, u.MaxInFlight, r, t.end)
+	t.slot, err = t.peer.pool.Take(ctx, u.MaxInFlight, t.call.Priority, t.end)
 	return err
-}
-
-func (t *trip) leave() {
-	if t.slot != nil {
-		t.peer.pool.release(t.slot, t.client.now())
-	}
 }
 
 // run makes attempts until one does well, none is left, or none can end in time.
@@ -96,7 +85,7 @@ func (t *trip) run(ctx context.Context) (Answer, error) {
 			return answer, err
 		}
 		wait := t.pause(n, answer)
-		if !t.fits(wait) || t.peer.breaker.Load().closed() > 0 || !t.peer.budget.take(t.client.now()) {
+		if !t.fits(wait) || t.peer.breaker.Load().Closed() > 0 || !t.peer.budget.take(t.client.now()) {
 			return answer, err
 		}
 		last = result{answer, err}
@@ -229,7 +218,7 @@ func (t *trip) hedge(ctx context.Context, after time.Duration) (Answer, error) {
 				return kept.answer, kept.err
 			}
 		case <-timer.C:
-			if t.fits(0) && t.peer.breaker.Load().closed() == 0 && t.peer.budget.take(t.client.now()) {
+			if t.fits(0) && t.peer.breaker.Load().Closed() == 0 && t.peer.budget.take(t.client.now()) {
 				left++
 				start(t.second)
 			}
@@ -240,55 +229,51 @@ func (t *trip) hedge(ctx context.Context, after time.Duration) (Answer, error) {
 // second is a hedge: an attempt with a slot of its own.
 func (t *trip) second(ctx context.Context) (Answer, error) {
 	if most := t.call.Settings.MaxInFlight; most > 0 {
-		s, err := t.client.take(ctx, t.peer, most, rank(t.call.Priority), t.end)
+		s, err := t.peer.pool.Take(ctx, most, t.call.Priority, t.end)
 		if err != nil {
 			return Answer{}, errNoHedge
 		}
-		defer func() { t.peer.pool.release(s, t.client.now()) }()
+		defer s.Release()
 	}
 	return t.try(ctx)
 }
 
 // try sends the request once, if the breaker lets it.
 func (t *trip) try(ctx context.Context) (answer Answer, err error) {
-	b := t.peer.breaker.Load()
-	done, at, err := b.allow()
-	if err != nil {
-		return Answer{}, err
+	permit, wait := t.peer.breaker.Load().Allow()
+	if wait > 0 {
+		return Answer{}, open(wait)
 	}
 	began := t.client.now()
-	how := errNothing
-	defer func() {
-		if b != nil {
-			b.report(ctx, t.peer.id, t.client.hints, at, done, how)
-		}
-	}()
+	how := breaker.Nothing
+	defer func() { permit.Report(ctx, t.peer.id, t.client.hints, how) }()
 	answer, err = t.send(ctx)
 	how = t.judge(ctx, t.end.Sub(began), answer, err)
-	switch {
-	case how == nil:
+	switch how {
+	case breaker.Well:
 		t.peer.learn(t.client.now().Sub(began))
 		t.peer.pulse.accept()
-	case errors.Is(how, errNothing):
-		t.peer.pulse.accept() // it was not turned away
+	case breaker.Nothing: // it was not turned away
+		t.peer.pulse.accept()
+	case breaker.Bad:
 	}
 	return answer, err
 }
 
-// judge says what an attempt tells of the upstream; see breaker.
-func (t *trip) judge(ctx context.Context, had time.Duration, a Answer, err error) error {
+// judge says what an attempt tells of the upstream; see package breaker.
+func (t *trip) judge(ctx context.Context, had time.Duration, a Answer, err error) breaker.Outcome {
 	var large errTooLarge
 	switch {
 	case err == nil && !a.Broken(), errors.As(err, &large):
-		return nil
+		return breaker.Well
 	case err == nil:
-		return errBad
+		return breaker.Bad
 	case errors.Is(ctx.Err(), context.Canceled):
-		return errNothing
+		return breaker.Nothing
 	case slow(err) && had < timeout(t.call.Settings)/2:
-		return errNothing
+		return breaker.Nothing
 	}
-	return errBad
+	return breaker.Bad
 }
 
 // send sends the request and reads the answer.
@@ -335,11 +320,14 @@ func (t *trip) prepare(ctx context.Context) *http.Request {
 func (t *trip) fault(caller context.Context, err error) error {
 	e := &Error{Kind: Failed, Sent: t.seen.Load(), Cause: err}
 	var no *refused
+	var full *bulkhead.Full
 	switch {
 	case errors.Is(caller.Err(), context.Canceled):
 		e.Kind = Gone
 	case errors.As(err, &no):
 		e.Kind, e.RetryAfter = Unavailable, no.wait
+	case errors.As(err, &full):
+		e.Kind, e.RetryAfter = Unavailable, full.RetryAfter
 	case slow(err):
 		e.Kind = TimedOut
 	}

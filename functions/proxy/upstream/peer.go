@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/functions/proxy/upstream/breaker"
+	"sluice/functions/proxy/upstream/bulkhead"
 	"sluice/shared/catalog"
 )
 
@@ -23,9 +25,9 @@ type key struct {
 // peer is what an instance knows of one upstream.
 type peer struct {
 	id      string // names it in the store, for all instances
-	breaker atomic.Pointer[breaker]
+	breaker atomic.Pointer[breaker.Breaker]
 	budget  budget
-	pool    pool
+	pool    *bulkhead.Pool
 	pulse   pulse
 	typical atomic.Int64 // ns that a good answer takes, averaged
 	used    atomic.Int64 // when it was last asked for, ns since the Unix epoch
@@ -48,14 +50,14 @@ func (ps *peers) of(c *Client, call *Call, k key, host string) *peer {
 		if k.alternative {
 			id += "/alternative"
 		}
-		p = ps.add(k, id)
+		p = ps.add(c.bulkhead, k, id)
 	}
 	p.used.Store(now.UnixNano())
 	p.keepBreaker(call.Settings.Breaker, c.now)
 	return p
 }
 
-func (ps *peers) add(k key, id string) *peer {
+func (ps *peers) add(b *bulkhead.Bulkhead, k key, id string) *peer {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	if p := ps.known[k]; p != nil {
@@ -67,7 +69,7 @@ func (ps *peers) add(k key, id string) *peer {
 	if len(ps.known) >= maxPeers {
 		ps.forget()
 	}
-	p := &peer{id: id}
+	p := &peer{id: id, pool: b.Pool(id)}
 	ps.known[k] = p
 	return p
 }
@@ -99,11 +101,11 @@ func (ps *peers) all() []*peer {
 func (p *peer) keepBreaker(s *catalog.Breaker, now func() time.Time) {
 	have := p.breaker.Load()
 	switch {
-	case s == nil && have == nil, s != nil && have != nil && have.asked == *s:
+	case have.Is(s):
 	case s == nil:
 		p.breaker.CompareAndSwap(have, nil)
 	default:
-		p.breaker.CompareAndSwap(have, newBreaker(*s, now))
+		p.breaker.CompareAndSwap(have, breaker.New(*s, now))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"sluice/shared/catalog"
 )
 
 // Shedding, where an upstream has no MaxInFlight that would do it. An instance has one call at a time, so it sees no queue and
@@ -35,17 +37,17 @@ type pulse struct {
 var errShed = &refused{why: "the upstream is overloaded, and calls of this priority are shed", wait: shedForSecs * time.Second}
 
 // admit counts a call and says whether it may go on.
-func (p *pulse) admit(now time.Time, rank int, random func() float64) error {
+func (p *pulse) admit(now time.Time, priority catalog.Priority, random func() float64) error {
 	p.mu.Lock()
 	p.fade(now)
 	asked, accepted := p.asked, p.accepted
 	p.asked++
 	p.mu.Unlock()
-	if rank == 2 || asked < fewest {
+	if priority == catalog.HighPriority || asked < fewest {
 		return nil
 	}
 	k := normalK
-	if rank == 0 {
+	if priority == catalog.LowPriority {
 		k = lowK
 	}
 	odds := min((asked-k*accepted)/(asked+1), mostlyShed)

@@ -5,8 +5,8 @@
 //  1. budget: the smaller of the upstream's timeout and what is left of the caller's deadline. Retries, pauses and hedges
 //     all live within it, and each attempt tells the upstream how long we wait (TimeoutField).
 //  2. shed (shed.go): an upstream that is overloaded is spared the calls of low priority first.
-//  3. bulkhead (bulkhead.go): a slot of MaxInFlight, exact over all instances.
-//  4. attempts (attempt.go): each asks the breaker (breaker.go); reads may be hedged and repeatable calls retried, out of one
+//  3. bulkhead (package bulkhead): a slot of MaxInFlight, exact over all instances.
+//  4. attempts (attempt.go): each asks the breaker (package breaker); reads may be hedged and repeatable calls retried, out of one
 //     budget (budget.go).
 //
 // Then, if the caller asks for it, Fallback gives another answer: first from the alternative upstream, then the static one.
@@ -18,12 +18,10 @@
 // whatever has an Idempotency-Key. The fields of that name are therefore sent in lower case, where net/http does not see
 // them, and a call that has one always has a body, if an empty one, and no GetBody.
 //
-// Libraries, measured on one machine in one run. Breaker: sony/gobreaker takes 267 ns and 1 allocation a call, failsafe-go
-// 105 ns and none; but with failsafe-go a call that was let in before the breaker opened, and ends while it is half-open,
-// counts as a probe and closed the breaker, and gobreaker tells the two apart by a generation. So it is gobreaker. Retries:
-// failsafe-go's retry, hedge and budget work on one policy each that is made beforehand, and its budget bounds retries at
-// one moment, which in an instance that has one call at a time is always all or nothing; ours depend on the call's method,
-// its deadline and the answer's Retry-After, and on the calls of the last seconds. That is a loop of 30 lines here.
+// Library: package breaker is over gobreaker, and says why. Retries, hedges and their budget are a loop of our own: failsafe-go's
+// policies are made beforehand, one for all calls, and its budget bounds the retries of one moment, which in an instance
+// that has one call at a time is always all or nothing; ours depend on the call's method, on its deadline and on the
+// answer's Retry-After, and on the calls of the last seconds.
 package upstream
 
 import (
@@ -35,6 +33,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/functions/proxy/upstream/breaker"
+	"sluice/functions/proxy/upstream/bulkhead"
 	"sluice/shared/catalog"
 )
 
@@ -112,8 +112,8 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Deps is what a Client works with.
 type Deps struct {
 	Transport http.RoundTripper // Transport outside of tests
-	Slots     Slots             // nil: upstreams with a MaxInFlight are unavailable, for nobody counts
-	Hints     Hints             // nil: a breaker knows only what this instance has seen
+	Slots     bulkhead.Slots    // nil: upstreams with a MaxInFlight are unavailable, for nobody counts
+	Hints     breaker.Hints     // nil: a breaker knows only what this instance has seen
 	Instance  string            // unique to this process, 1..40 bytes; "" makes one up
 	Now       func() time.Time  // the wall clock: what is valid until when outlives a frozen instance
 	Random    func() float64    // in [0, 1); nil for one of this machine's
@@ -122,24 +122,25 @@ type Deps struct {
 // Client calls upstreams. It is safe for concurrent use. Close it.
 type Client struct {
 	transport http.RoundTripper
-	slots     Slots
-	hints     Hints
+	hints     breaker.Hints
+	bulkhead  *bulkhead.Bulkhead
 	peers     peers
 	lastCall  atomic.Int64 // ns since the Unix epoch
-	holders   holders
 	now       func() time.Time
 	random    func() float64
 }
 
 // New makes a Client. It calls nobody.
 func New(d Deps) *Client {
-	c := &Client{transport: d.Transport, slots: d.Slots, hints: d.Hints, now: d.Now, random: d.Random}
+	c := &Client{transport: d.Transport, hints: d.Hints, now: d.Now, random: d.Random}
 	if c.random == nil {
 		c.random = chance
 	}
-	if c.holders.prefix = d.Instance; c.holders.prefix == "" {
-		c.holders.prefix = rand.Text()
+	instance := d.Instance
+	if instance == "" {
+		instance = rand.Text()
 	}
+	c.bulkhead = bulkhead.New(bulkhead.Deps{Slots: d.Slots, Instance: instance, Now: d.Now, Random: c.random})
 	return c
 }
 
@@ -173,8 +174,8 @@ func (c *Client) reach(ctx context.Context, call *Call, p *peer, request *http.R
 	if err := t.enter(bounded); err != nil {
 		return Answer{}, t.fault(ctx, err)
 	}
+	defer t.slot.Release()
 	answer, err := t.run(bounded)
-	t.leave()
 	if err != nil {
 		return Answer{}, t.fault(ctx, err)
 	}
@@ -228,4 +229,21 @@ func keyed(h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// AfterResponse gives slots back that are not worth keeping. Call it after each answer, or now and then. What cannot be
+// given back passes by itself.
+func (c *Client) AfterResponse(ctx context.Context) error { return c.giveBack(ctx, false) }
+
+// Close gives all idle slots back. Calls that are under way go on.
+func (c *Client) Close(ctx context.Context) error { return c.giveBack(ctx, true) }
+
+func (c *Client) giveBack(ctx context.Context, all bool) error {
+	var faults []error
+	for _, p := range c.peers.all() {
+		if err := p.pool.GiveBack(ctx, all); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
 }
