@@ -51,8 +51,8 @@ func start() error {
 	lambda.StartWithOptions(extension.Notify(after, proxy.Handle), lambda.WithEnableSIGTERM(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 450*time.Millisecond) // Lambda kills us after 500
 		defer cancel()
-		if err := proxy.Flush(ctx); err != nil {
-			log.Error("flush usage", "error", err)
+		if err := proxy.Close(ctx); err != nil {
+			log.Error("close", "error", err)
 		}
 		os.Exit(0)
 	}))

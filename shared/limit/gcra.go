@@ -43,9 +43,9 @@ func (b bucket) holds(tat, now int64) int64 {
 	return max(0, (now+b.depth-max(tat, now))/b.interval)
 }
 
-// wait tells how long it takes until the bucket has a unit; 0 if it has one.
-func (b bucket) wait(tat, now int64) time.Duration {
-	return time.Duration(max(0, tat+b.interval-b.depth-now))
+// wait tells how long it takes until the bucket has n units; 0 if it has them.
+func (b bucket) wait(tat, now, n int64) time.Duration {
+	return time.Duration(max(0, tat+n*b.interval-b.depth-now))
 }
 
 // refilled tells how long it takes until the bucket is full.
@@ -54,6 +54,10 @@ func (b bucket) refilled(tat, now int64) time.Duration { return time.Duration(ma
 // foreign reports whether no call under this bucket can have left the TAT behind: an earlier plan did, with a slower or
 // deeper bucket. Without care an app that moves to a faster plan would wait for its old one to refill, maybe for days.
 func (b bucket) foreign(tat, now int64) bool { return tat > now+b.depth+skewSlack }
+
+// leased is how many units may be taken ahead of need: what flows back while they may be spent. So units that lapse
+// unspent are back by then, and no more of them are ever out.
+func (b bucket) leased() int64 { return int64(lifetime) / b.interval }
 
 // take puts n units into the step, n as holds tells or less. Whatever happens between the guess of the TAT and the write,
 // the step is only applied if the bucket has n units at the instant now.

@@ -12,7 +12,6 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
-	"sluice/shared/limit"
 )
 
 func TestACallThatGivesUpWhileItWaitsTakesNothing(t *testing.T) {
@@ -25,7 +24,7 @@ func TestACallThatGivesUpWhileItWaitsTakesNothing(t *testing.T) {
 			}
 			return nil
 		}
-		taker := limit.NewTaker(store, time.Now)
+		taker := newTaker(store, time.Now)
 		limits := []decision.Limit{quota(10, catalog.Day)}
 		var admitted atomic.Int64
 		go func() {
@@ -71,7 +70,7 @@ func TestACallThatGivesUpWhenItIsItsTurnHandsItOn(t *testing.T) {
 			}
 			return nil
 		}
-		taker := limit.NewTaker(store, fixed(noon))
+		taker := newTaker(store, fixed(noon))
 		var wg sync.WaitGroup
 		var admitted atomic.Int64
 		call := func(ctx context.Context) {
@@ -92,6 +91,9 @@ func TestACallThatGivesUpWhenItIsItsTurnHandsItOn(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		if err := taker.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if admitted.Load() < 3 || admitted.Load() != store.used() {
 			t.Fatalf("%d admitted, %d counted", admitted.Load(), store.used())
 		}
@@ -102,7 +104,7 @@ func TestACallThatGivesUpWhenItIsItsTurnHandsItOn(t *testing.T) {
 func TestNobodyIsLeftWaitingWhenCallsGiveUpAtRandom(t *testing.T) {
 	store := newShelf()
 	store.before = func(int) error { runtime.Gosched(); return nil }
-	taker := limit.NewTaker(store, fixed(noon))
+	taker := newTaker(store, fixed(noon))
 	var admitted atomic.Int64
 	var wg sync.WaitGroup
 	for i := range 64 {
@@ -121,6 +123,9 @@ func TestNobodyIsLeftWaitingWhenCallsGiveUpAtRandom(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if err := taker.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if admitted.Load() != store.used() {
 		t.Errorf("%d admitted, %d counted", admitted.Load(), store.used())
 	}
@@ -137,26 +142,30 @@ func TestAStoreThatPanicsLeavesNobodyWaiting(t *testing.T) {
 			}
 			return nil
 		}
-		taker := limit.NewTaker(store, time.Now)
+		taker := newTaker(store, time.Now)
 		limits := []decision.Limit{quota(10, catalog.Day)}
-		var passed, panicked atomic.Int64
+		var passed, failed atomic.Int64
+		call := func() {
+			if v, err := taker.Take(t.Context(), claim("sub", limits), 1); err == nil {
+				passed.Add(int64(v.Admitted))
+			} else {
+				failed.Add(1)
+			}
+		}
 		for range 3 {
-			go func() {
-				defer func() {
-					if recover() != nil {
-						panicked.Add(1)
-					}
-				}()
-				if v, err := taker.Take(t.Context(), claim("sub", limits), 1); err == nil {
-					passed.Add(int64(v.Admitted))
-				}
-			}()
+			go call()
 			synctest.Wait()
 		}
 		close(gate)
 		synctest.Wait()
-		if panicked.Load() != 1 || passed.Load() != 2 {
-			t.Errorf("%d panicked, %d passed", panicked.Load(), passed.Load())
+		if passed.Load()+failed.Load() != 3 {
+			t.Errorf("%d passed, %d failed", passed.Load(), failed.Load())
+		}
+		time.Sleep(2 * time.Second)
+		call() // finds the store back
+		synctest.Wait()
+		if call(); passed.Load() == 0 {
+			t.Error("nobody passes any more")
 		}
 	})
 }

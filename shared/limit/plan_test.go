@@ -310,11 +310,11 @@ func TestWindowsAreTheLengthsOfCalendarPeriods(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := limit.Window(catalog.Month, now); got != time.Duration(days)*24*time.Hour {
+		if got := limit.Window(quota(1, catalog.Month), now); got != time.Duration(days)*24*time.Hour {
 			t.Errorf("the month of %s has %v", at, got)
 		}
 	}
-	if limit.Window(catalog.Day, noon) != 24*time.Hour {
+	if limit.Window(quota(1, catalog.Day), noon) != 24*time.Hour {
 		t.Error("a day has 24 hours")
 	}
 }

@@ -14,296 +14,359 @@ import (
 
 // Store applies Steps. It is dynamo.Table.ApplyLimit outside of tests.
 type Store interface {
-	// Apply makes one step of the limits with this id, as a whole or not at all, and gives the State as it then is: the
+	// Apply makes one step of the counter with this id, as a whole or not at all, and gives the State as it then is: the
 	// one that refused the step if it was not applied. On an error it is not known whether the step was applied.
 	Apply(ctx context.Context, id string, s Step) (after State, applied bool, err error)
 }
 
 // The Taker's bounds.
 const (
-	maxTries    = 8               // writes for one batch, each from a better guess than the last
-	writeWithin = 3 * time.Second // all of them together
-	trusted     = 5 * time.Minute // a State seen longer ago than this refuses nobody without asking the store
-	generation  = 4096            // subscriptions in one of the two generations of known States
+	maxTries    = 20              // writes for the calls that wait, each from a better guess than the last
+	writeWithin = 2 * time.Second // one of them
+	generation  = 4096            // counters in one of the two generations of known ones
 )
 
-// Taker takes units for calls, with one conditional write a call at most where nobody else interferes. While a write for a
-// subscription is under way in this process, further calls of it queue, and the next write takes for all of them at once; it
-// admits in order of arrival exactly as many as fit. Calls that the last seen State already refuses cost no write:
-// within a period Used only grows, and a TAT too far ahead stays so until time passes. They are judged by the limits of their
-// own decision, so a larger plan is in force at once.
-//
-// It is exact, for any number of Takers over one store, since only an applied Step admits. If an answer of the store is lost
-// the calls fail with problem.Unavailable and are not tried again: the units may be gone, but nobody is admitted without
-// one and nobody is charged twice.
+// Taker takes units for calls, from what this instance holds of each counter and with conditional writes of a Store. While a
+// write for a counter is under way further calls of it queue, and the next write takes for all of them; they are admitted in
+// order of arrival. It is exact for any number of Takers over one store; see the package. It is safe for concurrent use.
 type Taker struct {
-	store Store
-	now   func() time.Time
+	store   Store
+	now     func() time.Time
+	options Options
 
-	mu    sync.Mutex
-	known [2]map[string]*account // by subscription; the second generation is what the first was before it was full
+	mu       sync.Mutex
+	known    [2]map[string]*account // by counter; the second generation is what the first was before it was full
+	holders  map[*account]struct{}  // may have units on hand
+	writing  int
+	quiet    chan struct{} // closed when no write is under way
+	looked   int64         // when holders were last looked through, ns since the Unix epoch
+	crossing []Crossing
 }
 
 // NewTaker makes a Taker.
-func NewTaker(store Store, now func() time.Time) *Taker {
-	return &Taker{store: store, now: now, known: [2]map[string]*account{{}, {}}}
+func NewTaker(store Store, now func() time.Time, o Options) *Taker {
+	quiet := make(chan struct{})
+	close(quiet)
+	return &Taker{store: store, now: now, options: o, known: [2]map[string]*account{{}, {}}, holders: map[*account]struct{}{}, quiet: quiet}
 }
 
-// account is what this process knows of one subscription. An account that has been forgotten while calls still use it does
-// no harm: the store settles what two accounts of one subscription may take.
+// account is one counter in this process. One that has been forgotten while calls still use it does no harm: the store
+// settles what two accounts of one counter may take.
 type account struct {
-	state State
-	seen  int64    // when the store told it, ns since the Unix epoch; 0 if it never did
-	busy  bool     // one of its calls holds the pen: it writes, or is about to
-	queue []*claim // waits for that one, in order of arrival
+	counter string
+	holding *Holding
+	busy    bool     // a write is under way, or about to be
+	queue   []*claim // waits for it, in order of arrival
+	back    *Step    // gives units back, before anything else is written
+	cause   error    // why the last write was not answered
 }
 
-// trusts reports whether the State is young enough to refuse calls. Wall clocks, since monotonic ones stop in a freeze.
-func (a *account) trusts(now time.Time) bool {
-	age := now.UnixNano() - a.seen
-	return a.seen != 0 && age <= int64(trusted) && -age <= int64(trusted)
-}
-
-// claim is one call that waits for a unit.
+// claim is one call that waits.
 type claim struct {
-	limits []decision.Limit
-	done   chan outcome // has room for the one outcome that it gets
+	decision.Claim
+	cost int64
+	done chan outcome // has room for the one outcome that it gets
 }
 
-// outcome is what a claim gets: a verdict, an error, or the pen.
 type outcome struct {
-	verdict Verdict
-	err     error
-	lead    bool // the call shall make the next write, for itself and for those that wait
+	answer Answer
+	err    error
 }
 
-// Take takes one unit of each limit of the subscription for one call. Verdict.Admitted is 1 if the call may pass and 0 if it is
-// refused, which costs nothing. Errors: problem.Unavailable if the store does not answer or too many others interfere; the
-// context's own if it ends while the call still waits for its turn; any other if the limits cannot be kept.
-func (t *Taker) Take(ctx context.Context, claims []decision.Claim, _ int) (Verdict, error) {
-	if len(claims) == 0 {
-		return Verdict{Admitted: 1}, nil
+// Take takes cost units, 1 if it is 0, of each limit of the claims for one call. Verdict.Admitted is 1 if the call may pass and
+// 0 if it is refused, which costs nothing. Errors: problem.Unavailable if the store does not answer and the plan does not
+// allow the call without, or if too many others interfere; the context's own if it ends while the call waits; any other if the
+// limits cannot be kept.
+func (t *Taker) Take(ctx context.Context, claims []decision.Claim, cost int) (Verdict, error) {
+	v := Verdict{Admitted: 1}
+	units := int64(max(1, cost))
+	var paid [8]Answer
+	answers := paid[:0]
+	for i := range claims {
+		a, err := t.take(ctx, &claims[i], units)
+		if err != nil {
+			t.giveBack(claims[:i], answers)
+			return Verdict{}, fmt.Errorf("take limits: %w", err)
+		}
+		if v.Limits == nil {
+			v.Limits = a.Limits
+		} else {
+			v.Limits = append(v.Limits, a.Limits...)
+		}
+		if a.Outcome == Refused {
+			t.giveBack(claims[:i], answers)
+			return Verdict{Limits: v.Limits, RetryAfter: patience(v.Limits)}, nil
+		}
+		answers = append(answers, a)
 	}
-	return t.take(ctx, claims[0].Counter, claims[0].Limits)
+	return v, nil
 }
 
-func (t *Taker) take(ctx context.Context, id string, limits []decision.Limit) (Verdict, error) {
-	if len(limits) == 0 {
-		return Verdict{Admitted: 1}, nil
-	}
-	terms, err := termsOf(limits)
-	if err != nil {
-		return Verdict{}, err
-	}
+// giveBack undoes what counters gave to a call that another one refused.
+func (t *Taker) giveBack(claims []decision.Claim, answers []Answer) {
 	t.mu.Lock()
-	a := t.account(id)
-	if v, refused := a.refuses(&terms, t.now()); refused {
-		t.mu.Unlock()
-		return v, nil
+	defer t.mu.Unlock()
+	for i, a := range answers {
+		t.account(claims[i].Counter).holding.GiveBack(a)
 	}
-	if !a.busy {
-		a.busy = true
-		t.mu.Unlock()
-		return t.lead(ctx, id, a, &claim{limits: limits})
-	}
-	c := &claim{limits: limits, done: make(chan outcome, 1)}
-	a.queue = append(a.queue, c)
-	t.mu.Unlock()
-	return t.wait(ctx, id, a, c)
 }
 
-// wait gets a claim its outcome. A context that ends takes the claim out of the queue; once a write takes for it, the claim
-// waits for the end of that write, so that no admitted unit is lost.
-func (t *Taker) wait(ctx context.Context, id string, a *account, c *claim) (Verdict, error) {
-	var o outcome
-	select {
-	case o = <-c.done:
-	case <-ctx.Done():
-		t.mu.Lock()
-		at := slices.Index(a.queue, c)
-		if at >= 0 {
-			a.queue = slices.Delete(a.queue, at, at+1)
-		}
-		t.mu.Unlock()
-		if at < 0 {
-			o = <-c.done
-		}
-		if at >= 0 || o.lead {
-			if o.lead {
-				t.pass(a, nil, nil, nil)
+// take takes units of one counter.
+func (t *Taker) take(ctx context.Context, c *decision.Claim, cost int64) (Answer, error) {
+	t.mu.Lock()
+	a := t.account(c.Counter)
+	if len(a.queue) == 0 {
+		now := t.now()
+		answer, err := a.holding.Take(c, cost, now)
+		if err != nil || answer.Outcome != Wanted {
+			if err == nil && !a.busy && a.holding.Renewable(now) {
+				t.begin(a)
 			}
-			return Verdict{}, fmt.Errorf("wait to take limits: %w", ctx.Err())
+			t.mu.Unlock()
+			return answer, a.or(err, answer)
 		}
 	}
-	if o.lead {
-		return t.lead(ctx, id, a, c)
+	w := &claim{Claim: *c, cost: cost, done: make(chan outcome, 1)}
+	a.queue = append(a.queue, w)
+	if !a.busy {
+		t.begin(a)
 	}
-	return o.verdict, o.err
+	t.mu.Unlock()
+	select {
+	case o := <-w.done:
+		return o.answer, o.err
+	case <-ctx.Done():
+		return t.leave(ctx, a, w)
+	}
 }
 
-// lead makes one write for the claim and for those that queue behind it under the same limits, then hands the pen to the
-// next in the queue. It holds the pen, which is account.busy.
-func (t *Taker) lead(ctx context.Context, id string, a *account, first *claim) (Verdict, error) {
-	others := t.join(a, first)
-	passed := false
+// or is the error of an answer that neither admits nor refuses.
+func (a *account) or(err error, answer Answer) error {
+	if err == nil && answer.Outcome == Unreachable {
+		return problem.Wrap(a.cause, problem.Unavailable, "the limits cannot be checked at the moment; try again shortly")
+	}
+	return err
+}
+
+// leave takes a call whose caller has gone out of the queue. If it has been given units in the meantime they are put back.
+func (t *Taker) leave(ctx context.Context, a *account, w *claim) (Answer, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if at := slices.Index(a.queue, w); at >= 0 {
+		a.queue = slices.Delete(a.queue, at, at+1)
+	} else if o := <-w.done; o.err == nil && o.answer.Outcome == Admitted {
+		a.holding.GiveBack(o.answer)
+	}
+	return Answer{}, fmt.Errorf("wait: %w", ctx.Err())
+}
+
+// begin starts writing for an account. t.mu is held.
+func (t *Taker) begin(a *account) {
+	a.busy = true
+	if t.writing++; t.writing == 1 {
+		t.quiet = make(chan struct{})
+	}
+	go t.work(a)
+}
+
+// work makes writes for an account until no call waits. It ends by itself: each write is bounded in time, and so is their
+// number.
+func (t *Taker) work(a *account) {
 	defer func() {
-		if !passed { // a store that panics must not leave the others waiting
-			t.pass(a, others, nil, unavailable(errors.New("the write did not end")))
+		fault := recover() // a store that panics must not leave calls waiting
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if fault != nil {
+			a.holding.Lost(t.now())
+			a.fail(fmt.Errorf("panic: %v", fault))
+		}
+		a.busy = false
+		if len(a.queue) > 0 {
+			t.begin(a)
+		}
+		if t.writing--; t.writing == 0 {
+			close(t.quiet)
 		}
 	}()
-	terms, err := termsOf(first.limits)
-	if err != nil {
-		return Verdict{}, err
-	}
-	v, err := t.write(ctx, id, a, &terms, 1+len(others))
-	verdicts := terms.split(v, 1+len(others))
-	passed = true
-	t.pass(a, others, verdicts[1:], err)
-	if err != nil {
-		return Verdict{}, err
-	}
-	return verdicts[0], nil
-}
-
-// join takes those out of the queue that can share a write with the claim.
-func (t *Taker) join(a *account, first *claim) []*claim {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	same := 0
-	for same < len(a.queue) && slices.Equal(a.queue[same].limits, first.limits) {
-		same++
-	}
-	if same == 0 {
-		return nil
-	}
-	others := slices.Clone(a.queue[:same])
-	a.queue = slices.Delete(a.queue, 0, same)
-	return others
-}
-
-// pass tells the claims what they got, and gives the pen to the next.
-func (t *Taker) pass(a *account, claims []*claim, verdicts []Verdict, err error) {
-	for i, c := range claims {
-		if err != nil {
-			c.done <- outcome{err: err}
-			continue
+	for try := 1; ; try++ {
+		answered, more := t.write(a)
+		switch {
+		case !more:
+			return
+		case answered:
+			try = 0
+		case try == maxTries:
+			t.mu.Lock()
+			a.fail(problem.New(problem.Unavailable, "too many others take of this counter at once; try again shortly"))
+			t.mu.Unlock()
+			return
 		}
-		c.done <- outcome{verdict: verdicts[i]}
+	}
+}
+
+// write makes one write for an account and answers the calls that it settles. more says that others still wait.
+func (t *Taker) write(a *account) (answered, more bool) {
+	step, pause, ok := t.next(a)
+	if ok {
+		if pause > 0 {
+			time.Sleep(pause)
+		}
+		t.apply(a, step)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(a.queue) == 0 {
-		a.busy = false
+	return a.serve(t.now()) || !ok, len(a.queue) > 0
+}
+
+// next gives the write that is due, after a pause. If there is none although a call waits, the call is refused.
+func (t *Taker) next(a *account) (s Step, pause time.Duration, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if back := a.back; back != nil {
+		a.back = nil
+		return *back, 0, true
+	}
+	now := t.now()
+	a.serve(now)
+	need, first := a.needs()
+	if len(a.queue) == 0 && a.holding.outage.away() {
+		need, first = 1, 1 // to see whether the store is back
+	}
+	s, notBefore, ok := a.holding.Ask(need, first, now)
+	if !ok && len(a.queue) > 0 {
+		c := a.queue[0]
+		a.queue = slices.Delete(a.queue, 0, 1)
+		c.done <- outcome{answer: a.holding.Refuse(c.cost, now)}
+	}
+	return s, min(notBefore.Sub(now), longest), ok
+}
+
+// apply shows a step to the store, and tells the Holding what became of it.
+func (t *Taker) apply(a *account, step Step) {
+	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
+	defer cancel()
+	after, applied, err := t.store.Apply(ctx, a.counter, step)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a.cause = err; err != nil {
+		a.holding.Lost(t.now())
 		return
 	}
-	next := a.queue[0]
-	a.queue = slices.Delete(a.queue, 0, 1)
-	next.done <- outcome{lead: true}
+	t.crossing = append(t.crossing, a.holding.Told(after, applied, t.now())...)
+	if applied {
+		t.holders[a] = struct{}{}
+	}
 }
 
-// split gives each call of a batch its own verdict: the first ones pass, the rest learn why not.
-func (t *terms) split(v Verdict, n int) []Verdict {
-	if n == 1 {
-		return []Verdict{v}
+// needs adds up what calls wait for under the terms of the first of them.
+func (a *account) needs() (need, first int64) {
+	for i, c := range a.queue {
+		if i == 0 {
+			first = c.cost
+		}
+		need += c.cost
 	}
-	each := make([]Verdict, n)
-	for i := range each {
-		if i < v.Admitted {
-			each[i] = t.earlier(v, int64(v.Admitted-1-i))
+	return need, first
+}
+
+// serve answers calls in order of arrival, up to the first that wants a write. It reports whether it answered any.
+func (a *account) serve(now time.Time) (answered bool) {
+	for len(a.queue) > 0 {
+		c := a.queue[0]
+		answer, err := a.holding.Take(&c.Claim, c.cost, now)
+		if err == nil && answer.Outcome == Wanted {
+			return answered
+		}
+		a.queue, answered = slices.Delete(a.queue, 0, 1), true
+		c.done <- outcome{answer, a.or(err, answer)}
+	}
+	return answered
+}
+
+// fail answers all calls that wait with an error.
+func (a *account) fail(err error) {
+	for _, c := range a.queue {
+		c.done <- outcome{err: err}
+	}
+	a.queue = nil
+}
+
+// AfterResponse does what can wait until an answer has gone out, and must be done before the instance may be frozen: it gives
+// back what is idle, looking for it once a second, and waits for writes that are under way.
+func (t *Taker) AfterResponse(ctx context.Context) {
+	t.mu.Lock()
+	if now := t.now(); now.UnixNano()-t.looked >= int64(idleAfter) || now.UnixNano() < t.looked {
+		t.looked = now.UnixNano()
+		t.returns(false, now)
+	}
+	quiet := t.quiet
+	t.mu.Unlock()
+	select {
+	case <-quiet:
+	case <-ctx.Done():
+	}
+}
+
+// Close gives everything back that is on hand, as far as the context lasts. Calls may still be taken for.
+func (t *Taker) Close(ctx context.Context) error {
+	t.mu.Lock()
+	quiet := t.quiet
+	t.mu.Unlock()
+	select {
+	case <-quiet: // a write under way may bring units
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	t.returns(true, t.now())
+	quiet = t.quiet
+	t.mu.Unlock()
+	select {
+	case <-quiet:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("give units back: %w", errors.Join(ctx.Err()))
+	}
+}
+
+// returns starts the writes that give units back. t.mu is held.
+func (t *Taker) returns(all bool, now time.Time) {
+	for a := range t.holders {
+		if a.busy {
 			continue
 		}
-		each[i] = v
-		each[i].Admitted = 0
-	}
-	return each
-}
-
-// write takes up to n units, guessing from the last seen State and learning from each refused guess. It outlives the
-// caller's context for a bounded time: calls of others ride on the same write.
-func (t *Taker) write(ctx context.Context, id string, a *account, terms *terms, n int) (Verdict, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
-	defer cancel()
-	guess, known := t.recall(a)
-	for range maxTries {
-		step, v := terms.plan(guess, t.now(), n)
-		if step.Empty() {
-			if known {
-				return v, nil
+		step, ok := a.holding.Return(all, now)
+		if !ok {
+			if a.holding.units.n == 0 {
+				delete(t.holders, a)
 			}
-			guess = State{} // an old memory says no: ask the store
-			step, v = terms.plan(guess, t.now(), n)
+			continue
 		}
-		after, applied, err := t.store.Apply(ctx, id, step)
-		if err != nil {
-			return Verdict{}, unavailable(err)
-		}
-		t.learn(a, after)
-		if applied && v.Admitted > 0 {
-			return terms.verdictAfter(v, after, t.now(), n), nil
-		}
-		guess, known = after, true
+		a.back = &step
+		t.begin(a)
 	}
-	return Verdict{}, problem.New(problem.Unavailable, "too many calls of this subscription at once; try again shortly")
 }
 
-// verdictAfter tells how the limits stand at the State that the store holds: others may have taken units too since the guess.
-func (t *terms) verdictAfter(planned Verdict, s State, now time.Time, n int) Verdict {
-	if t.quotaAt < 0 {
-		s.Period, s.Used = "", 0
-	}
-	v := t.verdict(s, now, int64(n), int64(planned.Admitted))
-	for i := range v.Limits { // what refused the rest of the batch was decided at the time of the plan
-		v.Limits[i].Exceeded = planned.Limits[i].Exceeded
-	}
-	v.RetryAfter = max(v.RetryAfter, planned.RetryAfter)
-	return v
+// Crossings hands out what quotas came to since the last time.
+func (t *Taker) Crossings() []Crossing {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := t.crossing
+	t.crossing = nil
+	return all
 }
 
-// unavailable says that a failed write admits nobody, whatever became of it.
-func unavailable(err error) error {
-	if problem.Is(err, problem.Unavailable) {
-		return fmt.Errorf("take limits: %w", err)
-	}
-	return problem.Wrap(fmt.Errorf("take limits: %w", err), problem.Unavailable, "the limits cannot be checked at the moment; try again shortly")
-}
-
-// account gives what is known of a subscription. It forgets those that were used longest ago, a generation at a time.
-// t.mu is held.
-func (t *Taker) account(id string) *account {
-	if a := t.known[0][id]; a != nil {
+// account gives what is known of a counter. It forgets those that were used longest ago, a generation at a time. t.mu is held.
+func (t *Taker) account(counter string) *account {
+	if a := t.known[0][counter]; a != nil {
 		return a
 	}
-	a := t.known[1][id]
+	a := t.known[1][counter]
 	if a == nil {
-		a = &account{}
+		a = &account{counter: counter, holding: NewHolding(t.options)}
 	}
 	if len(t.known[0]) >= generation {
 		t.known[0], t.known[1] = make(map[string]*account, generation), t.known[0]
 	}
-	t.known[0][id] = a
+	t.known[0][counter] = a
 	return a
-}
-
-// refuses reports whether the last seen State proves that the next unit does not fit. t.mu is held.
-func (a *account) refuses(terms *terms, now time.Time) (Verdict, bool) {
-	if !a.trusts(now) {
-		return Verdict{}, false
-	}
-	step, v := terms.plan(a.state, now, 1)
-	return v, v.Admitted == 0 && step.Empty()
-}
-
-// recall gives the State to plan from, and whether it is young enough to refuse by.
-func (t *Taker) recall(a *account) (State, bool) {
-	now := t.now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return a.state, a.trusts(now)
-}
-
-func (t *Taker) learn(a *account, s State) {
-	now := t.now().UnixNano()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	a.state, a.seen = s, now
 }

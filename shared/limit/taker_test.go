@@ -96,7 +96,7 @@ func TestExactlyTheQuotaPassesHoweverManyAsk(t *testing.T) {
 			store.before = func(int) error { runtime.Gosched(); return nil }
 			var takers []*limit.Taker
 			for i := range c.takers { // clocks that lie 100 ms apart
-				takers = append(takers, limit.NewTaker(store, fixed(noon.Add(time.Duration(i)*100*time.Millisecond))))
+				takers = append(takers, newTaker(store, fixed(noon.Add(time.Duration(i)*100*time.Millisecond))))
 			}
 			admitted, failed := rush(t, takers, c.goroutines, c.each, rate(1, 86_400, c.burst), quota(c.quota, catalog.Day))
 			asked := int64(c.takers * c.goroutines * c.each)
@@ -120,7 +120,7 @@ func TestLostAnswersAdmitNobodyAndNobodyIsChargedTwice(t *testing.T) {
 	}
 	var takers []*limit.Taker
 	for range 4 {
-		takers = append(takers, limit.NewTaker(store, fixed(noon)))
+		takers = append(takers, newTaker(store, fixed(noon)))
 	}
 	admitted, failed := rush(t, takers, 16, 20, quota(800, catalog.Day))
 	if counted := store.used(); admitted > counted || counted > admitted+failed || counted > 800 || failed == 0 {
@@ -138,7 +138,7 @@ func TestCallsThatWaitForAWriteShareTheNext(t *testing.T) {
 			}
 			return nil
 		}
-		taker := limit.NewTaker(store, time.Now)
+		taker := newTaker(store, time.Now)
 		var mu sync.Mutex
 		left := map[int]int64{} // what the calls that passed were told, by order of arrival
 		refused := make(chan limit.Verdict, 20)
@@ -181,7 +181,7 @@ func TestCallsThatWaitForAWriteShareTheNext(t *testing.T) {
 func TestAKnownStateRefusesWithoutAWrite(t *testing.T) {
 	now := noon
 	store := newShelf()
-	taker := limit.NewTaker(store, func() time.Time { return now })
+	taker := newTaker(store, func() time.Time { return now })
 	ask := func(limits ...decision.Limit) (int, int) {
 		t.Helper()
 		before := store.writes
@@ -219,7 +219,7 @@ func TestAKnownStateRefusesWithoutAWrite(t *testing.T) {
 func TestARefusalByRateNeedsNoWriteUntilTimePasses(t *testing.T) {
 	now := noon
 	store := newShelf()
-	taker := limit.NewTaker(store, func() time.Time { return now })
+	taker := newTaker(store, func() time.Time { return now })
 	limits := []decision.Limit{rate(1, 1, 2)}
 	var got []int
 	for _, pause := range []time.Duration{0, 0, 0, 500 * time.Millisecond, 499 * time.Millisecond, time.Millisecond, 0} {
@@ -250,7 +250,7 @@ func TestAStoreThatFailsAdmitsNobody(t *testing.T) {
 			if before == nil {
 				s = rival{}
 			}
-			taker := limit.NewTaker(s, fixed(noon))
+			taker := newTaker(s, fixed(noon))
 			for range 2 {
 				v, err := taker.Take(t.Context(), claim(name, []decision.Limit{quota(5, catalog.Day), rate(1, 1, 5)}), 1)
 				if v.Admitted != 0 || !problem.Is(err, problem.Unavailable) {
@@ -270,7 +270,7 @@ func (rival) Apply(_ context.Context, _ string, s limit.Step) (limit.State, bool
 
 func TestManySubscriptionsAreForgottenAndStillExact(t *testing.T) {
 	store := newShelf()
-	taker := limit.NewTaker(store, fixed(noon))
+	taker := newTaker(store, fixed(noon))
 	for round := range 3 {
 		for i := range 10_000 {
 			v, err := taker.Take(t.Context(), claim(fmt.Sprint("sub", i), []decision.Limit{quota(2, catalog.Day)}), 1)
@@ -283,11 +283,11 @@ func TestManySubscriptionsAreForgottenAndStillExact(t *testing.T) {
 
 func TestNoLimitsNeedNoWrite(t *testing.T) {
 	store := newShelf()
-	v, err := limit.NewTaker(store, fixed(noon)).Take(t.Context(), claim("sub", nil), 1)
+	v, err := newTaker(store, fixed(noon)).Take(t.Context(), claim("sub", nil), 1)
 	if err != nil || v.Admitted != 1 || store.writes != 0 {
 		t.Errorf("%+v, %v, %d writes", v, err, store.writes)
 	}
-	if _, err := limit.NewTaker(store, fixed(noon)).Take(t.Context(), claim("sub", []decision.Limit{{Kind: "odd"}}), 1); err == nil || store.writes != 0 {
+	if _, err := newTaker(store, fixed(noon)).Take(t.Context(), claim("sub", []decision.Limit{{Kind: "odd"}}), 1); err == nil || store.writes != 0 {
 		t.Errorf("limits that cannot be kept: %v, %d writes", err, store.writes)
 	}
 }
@@ -295,7 +295,7 @@ func TestNoLimitsNeedNoWrite(t *testing.T) {
 func BenchmarkTake(b *testing.B) {
 	limits := []decision.Limit{rate(1_000_000, 1, 1_000_000), quota(1_000_000_000, catalog.Month)}
 	b.Run("alone", func(b *testing.B) {
-		taker := limit.NewTaker(newShelf(), time.Now)
+		taker := newTaker(newShelf(), time.Now)
 		b.ReportAllocs()
 		for b.Loop() {
 			if v, err := taker.Take(b.Context(), claim("sub", limits), 1); err != nil || v.Admitted != 1 {
@@ -304,7 +304,7 @@ func BenchmarkTake(b *testing.B) {
 		}
 	})
 	b.Run("refused without a write", func(b *testing.B) {
-		taker := limit.NewTaker(newShelf(), time.Now)
+		taker := newTaker(newShelf(), time.Now)
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := taker.Take(b.Context(), claim("sub", []decision.Limit{quota(1, catalog.Month)}), 1); err != nil {
@@ -315,7 +315,7 @@ func BenchmarkTake(b *testing.B) {
 	b.Run("64 at once, a write takes 1 ms", func(b *testing.B) {
 		store := newShelf()
 		store.before = func(int) error { time.Sleep(time.Millisecond); return nil }
-		taker := limit.NewTaker(store, time.Now)
+		taker := newTaker(store, time.Now)
 		b.SetParallelism(32)
 		b.ReportAllocs()
 		b.RunParallel(func(p *testing.PB) {
@@ -335,4 +335,11 @@ func claim(counter string, limits []decision.Limit) []decision.Claim {
 		return nil
 	}
 	return []decision.Claim{{Counter: counter, Limits: limits}}
+}
+
+var instances atomic.Int64
+
+// newTaker makes an instance that is like no other.
+func newTaker(store limit.Store, now func() time.Time) *limit.Taker {
+	return limit.NewTaker(store, now, limit.Options{Instance: fmt.Sprint("i", instances.Add(1))})
 }

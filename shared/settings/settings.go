@@ -52,8 +52,10 @@ type Authorizer struct {
 // Proxy is the settings of functions/proxy.
 type Proxy struct {
 	Common
-	Networks   Networks
-	FlushAfter time.Duration // usage is flushed once it is this old
+	Networks    Networks
+	FlushAfter  time.Duration // usage is flushed once it is this old
+	ClockSkew   time.Duration // how far the clocks of instances may be off; limits are exact within it
+	EgressProxy string        // upstreams are called through it; "" calls them directly. Only with LoopbackToo
 }
 
 // Management is the settings of functions/catalog and functions/keys.
@@ -93,12 +95,20 @@ func (r *reader) required(key string) string {
 }
 
 func (r *reader) seconds(key string, fallback, least, most int) time.Duration {
+	return r.duration(key, "seconds", time.Second, fallback, least, most)
+}
+
+func (r *reader) milliseconds(key string, fallback, least, most int) time.Duration {
+	return r.duration(key, "milliseconds", time.Millisecond, fallback, least, most)
+}
+
+func (r *reader) duration(key, units string, unit time.Duration, fallback, least, most int) time.Duration {
 	v := r.text(key, strconv.Itoa(fallback))
 	n, err := strconv.Atoi(v)
 	if err != nil || n < least || n > most {
-		r.faults = append(r.faults, fmt.Sprintf("%s must be a whole number of seconds in %d..%d, not %q", key, least, most, v))
+		r.faults = append(r.faults, fmt.Sprintf("%s must be a whole number of %s in %d..%d, not %q", key, units, least, most, v))
 	}
-	return time.Duration(n) * time.Second
+	return time.Duration(n) * unit
 }
 
 func (r *reader) url(key string) string {
@@ -164,7 +174,11 @@ func LoadAuthorizer(env Env) (Authorizer, error) {
 // LoadProxy reads the proxy's settings.
 func LoadProxy(env Env) (Proxy, error) {
 	r := &reader{env: env}
-	s := Proxy{Common: r.common(), Networks: r.networks(), FlushAfter: r.seconds("SLUICE_FLUSH_SECONDS", 2, 0, 300)}
+	s := Proxy{Common: r.common(), Networks: r.networks(), FlushAfter: r.seconds("SLUICE_FLUSH_SECONDS", 2, 0, 300),
+		ClockSkew: r.milliseconds("SLUICE_CLOCK_SKEW_MS", 500, 0, 10_000), EgressProxy: r.url("SLUICE_UPSTREAM_PROXY")}
+	if s.EgressProxy != "" && s.Networks != LoopbackToo {
+		r.faults = append(r.faults, "SLUICE_UPSTREAM_PROXY is for the local cloud: it needs SLUICE_UPSTREAM_NETWORKS="+string(LoopbackToo))
+	}
 	return s, r.err()
 }
 

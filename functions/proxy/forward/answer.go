@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
@@ -16,7 +15,7 @@ import (
 const maxPayload = 6<<20 - 4<<10
 
 // shapeAnswer makes the caller's answer of the upstream's: nothing in its head leads to the upstream.
-func (p *Proxy) shapeAnswer(_ context.Context, c *call) error {
+func (p *Proxy) shapeAnswer(c *call) error {
 	out := &c.answer
 	out.StatusCode = c.received.Status
 	out.Headers = make(map[string]string, len(c.received.Header)+8)

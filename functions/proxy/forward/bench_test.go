@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sluice/functions/proxy/forward"
+	"sluice/functions/proxy/replay"
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
@@ -32,9 +33,9 @@ func (u canned) RoundTrip(q *http.Request) (*http.Response, error) {
 func warm(b *testing.B, upstreams http.RoundTripper, url string) (*forward.Proxy, events.APIGatewayV2HTTPRequest) {
 	b.Helper()
 	p := forward.New(forward.Deps{
-		Limits:    limit.NewTaker(&shelf{states: map[string]limit.State{}}, time.Now),
-		Upstreams: over(upstreams),
-		Counter:   usage.NewCounter(func() string { return "0" }, 0), Outbox: &outbox{}, FlushAfter: time.Hour, Now: time.Now,
+		Limits:    limit.NewTaker(&shelf{states: map[string]limit.State{}}, time.Now, limit.Options{Instance: "i1"}),
+		Upstreams: over(upstreams), Replays: replay.New(&notebook{}, time.Now, nil),
+		Counter: usage.NewCounter(func() string { return "0" }, 0), Outbox: &outbox{}, FlushAfter: time.Hour, Now: time.Now,
 		Log: telemetry.New(io.Discard, nil),
 	})
 	d := &decision.Decision{

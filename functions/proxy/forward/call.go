@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"sluice/functions/proxy/cache"
+	"sluice/functions/proxy/replay"
 	"sluice/functions/proxy/upstream"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
@@ -25,8 +27,11 @@ type call struct {
 	dest      *destination // where it goes
 	path      string       // what is asked for there, encoded
 	request   *http.Request
-	verdict   limit.Verdict // zero until the limits were asked
-	forwarded bool          // it took its limits
+	verdict   limit.Verdict   // zero until the limits were asked
+	forwarded bool            // it took its limits
+	attempt   *replay.Attempt // of a call with an Idempotency-Key
+	visit     *cache.Visit    // of a version that has a cache
+	reached   bool            // the upstream may have seen the call
 
 	received upstream.Answer
 	upstream time.Duration // how long the upstream took

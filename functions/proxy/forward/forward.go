@@ -6,18 +6,22 @@
 //  1. decision: the authorizer's, bound to exactly this call. Without one nothing is forwarded (promise 1); a refusal
 //     travels in it and is told here, since an HTTP API cannot shape a denial (promise 9).
 //  2. validate request: method, query, fields and body can be sent on as they are, and the body is not too large.
-//  3. limits: one unit of each, in one conditional write or less. They come last before work, so that a call which is
+//  3. claim: a call with an Idempotency-Key is made once (promise 10). One that repeats another is answered as that one was,
+//     and charged nothing.
+//  4. limits: what the call costs of each, mostly from memory. They come last before work, so that a call which is
 //     refused for any other reason is never charged. From here on the call counts as forwarded, whatever comes of it:
 //     what the quota has counted is what usage counts (promise 5).
-//  4. route: the request that the upstream will get.
-//  5. call upstream: within the deadline, to an address that is allowed; see package upstream.
-//  6. shape answer: what the caller gets of the upstream's answer.
+//  5. route: the request that the upstream will get.
+//  6. look up: the cache may answer in the upstream's place.
+//  7. call upstream: within the deadline, as often as is allowed, to an address that is allowed. Where it fails, what is stale in
+//     the cache, an alternative or a static answer stands in.
 //
-// Then, whatever happened, the call is counted and logged once, and answered. Mediation comes between limits and route and
-// between upstream and answer, validation of responses after the upstream's answer.
+// The first step that has an answer ends the list, and the answer is shaped: what the caller gets of it. Then, whatever
+// happened, the claim is concluded, the call is counted and logged once, and answered. Mediation comes between limits and route
+// and between upstream and answer, validation of responses after the upstream's answer.
 //
-// Retries: as the version has them. net/http repeats a request on another connection if an idle one turns out to be closed:
-// any request as long as no byte of it was sent, and GET, HEAD and OPTIONS until the first byte of an answer came.
+// Retries are package upstream's. Besides, net/http repeats a request on another connection if an idle one turns out to be
+// closed: any request as long as no byte of it was sent, and GET, HEAD and OPTIONS until the first byte of an answer came.
 package forward
 
 import (
@@ -33,7 +37,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"sluice/functions/proxy/cache"
+	"sluice/functions/proxy/replay"
 	"sluice/functions/proxy/upstream"
+	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/gatewayevent"
 	"sluice/shared/limit"
@@ -42,15 +49,25 @@ import (
 // healthRoute is the route without an authorizer. The template chooses it, no client can.
 const healthRoute = "GET /healthz"
 
-// Limits takes units; limit.Taker does. An error means that nobody was admitted.
+// Limits takes units; limit.Taker does.
 type Limits interface {
+	// Take takes units for a call. An error means that it was not admitted.
 	Take(ctx context.Context, claims []decision.Claim, cost int) (limit.Verdict, error)
+	// AfterResponse waits for writes under way and gives back what is idle.
+	AfterResponse(ctx context.Context)
+	// Close gives everything back.
+	Close(ctx context.Context) error
+	// Crossings hands out what quotas came to since the last time.
+	Crossings() []limit.Crossing
 }
 
 // Deps is what a Proxy works with.
 type Deps struct {
 	Limits     Limits
 	Upstreams  *upstream.Client
+	Alerts     Alerts
+	Replays    *replay.Replayer
+	Cache      *cache.Cache
 	Counter    Counter
 	Outbox     Outbox
 	FlushAfter time.Duration // AfterResponse flushes if the last flush is at least this long ago
@@ -63,6 +80,9 @@ type Deps struct {
 type Proxy struct {
 	limits       Limits
 	upstreams    *upstream.Client
+	alerts       Alerts
+	replays      *replay.Replayer
+	cache        *cache.Cache
 	destinations destinations
 	tally        tally
 	noise        noise
@@ -77,7 +97,7 @@ type step func(context.Context, *call) error
 
 // New makes a Proxy. It reads nothing and calls nobody.
 func New(d Deps) *Proxy {
-	p := &Proxy{limits: d.Limits, upstreams: d.Upstreams, now: d.Now, random: d.Random, log: d.Log,
+	p := &Proxy{limits: d.Limits, upstreams: d.Upstreams, alerts: d.Alerts, replays: d.Replays, cache: d.Cache, now: d.Now, random: d.Random, log: d.Log,
 		tally: tally{counter: d.Counter, outbox: d.Outbox, after: d.FlushAfter, now: d.Now}}
 	if p.random == nil {
 		p.random = rand.Reader
@@ -85,10 +105,11 @@ func New(d Deps) *Proxy {
 	p.steps = []step{
 		p.decide,
 		p.validateRequest,
+		p.claim,
 		p.takeLimits,
 		p.route,
+		p.lookUp,
 		p.callUpstream,
-		p.shapeAnswer,
 	}
 	return p
 }
@@ -102,6 +123,10 @@ func (p *Proxy) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (e
 	if err := p.run(ctx, c); err != nil {
 		c.refuse(err)
 	}
+	p.conclude(ctx, c)
+	if c.visit != nil {
+		c.visit.Leave()
+	}
 	c.answer.Headers["x-request-id"] = c.id
 	took := p.now().Sub(c.began)
 	p.tally.count(c, took)
@@ -109,7 +134,7 @@ func (p *Proxy) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (e
 	return c.answer, nil
 }
 
-// run does the steps of a call.
+// run does the steps of a call until there is an answer, and shapes it.
 func (p *Proxy) run(ctx context.Context, c *call) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -120,8 +145,11 @@ func (p *Proxy) run(ctx context.Context, c *call) (err error) {
 		if err := do(ctx, c); err != nil {
 			return err
 		}
+		if c.received.Status != 0 {
+			break
+		}
 	}
-	return nil
+	return p.shapeAnswer(c)
 }
 
 // decide reads the authorizer's decision.
@@ -138,7 +166,7 @@ func (p *Proxy) decide(_ context.Context, c *call) error {
 	if !d.Allowed() {
 		return &refusal{Denial: *d.Refusal}
 	}
-	if d.Caller.Subscription == "" || d.Caller.App == "" || d.Target.API == "" {
+	if d.Caller.Subscription == "" && d.Caller.App != catalog.Anonymous || d.Caller.App == "" || d.Target.API == "" {
 		return errors.New("the decision allows a call without saying who calls what")
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/functions/proxy/ratelimit"
 	"sluice/shared/decision"
 	"sluice/shared/gatewayevent"
 	"sluice/shared/limit"
@@ -62,9 +63,9 @@ func exceeded(v limit.Verdict) error {
 		r.Code = decision.QuotaExhausted
 		what = "the quota " + strconv.Quote(worst.Limit.Name) + " starts anew"
 	}
-	r.Detail = fmt.Sprintf("%s in %d s", what, seconds(r.retryAfter))
+	r.Detail = fmt.Sprintf("%s in %d s", what, ratelimit.Seconds(r.retryAfter))
 	for _, s := range v.Limits {
-		if s.Exceeded {
+		if s.Exceeded && !s.Limit.Shadow {
 			r.violated = append(r.violated, s.Limit.Name)
 		}
 	}
@@ -145,8 +146,5 @@ func (r *refusal) patience() string {
 	if n, err := strconv.ParseUint(r.Hints[hintRetryAfter], 10, 32); err == nil {
 		return strconv.FormatUint(n, 10)
 	}
-	return strconv.FormatInt(max(1, seconds(r.retryAfter)), 10)
+	return strconv.FormatInt(max(1, ratelimit.Seconds(r.retryAfter)), 10)
 }
-
-// seconds rounds up: who waits that long has waited long enough.
-func seconds(d time.Duration) int64 { return int64((max(0, d) + time.Second - 1) / time.Second) }

@@ -15,7 +15,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"sluice/functions/proxy/cache"
 	"sluice/functions/proxy/forward"
+	"sluice/functions/proxy/replay"
 	"sluice/functions/proxy/upstream"
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
@@ -38,6 +40,7 @@ type rig struct {
 	limits   *shelf
 	counter  *usage.Counter
 	outbox   *outbox
+	store    *notebook
 	log      *buffer
 
 	mu   sync.Mutex
@@ -49,7 +52,7 @@ type rig struct {
 // start makes a rig. answer is what the upstream does; nil for 200 "ok".
 func start(t testing.TB, answer http.HandlerFunc, change ...func(*forward.Deps)) *rig {
 	t.Helper()
-	r := &rig{t: t, limits: &shelf{states: map[string]limit.State{}}, outbox: &outbox{}, log: &buffer{}, now: noon}
+	r := &rig{t: t, limits: &shelf{states: map[string]limit.State{}}, outbox: &outbox{}, store: &notebook{alerts: map[catalog.LimitAlert]bool{}, calls: map[string]catalog.HeldCall{}}, log: &buffer{}, now: noon}
 	ids := 0
 	r.counter = usage.NewCounter(func() string {
 		ids++
@@ -71,7 +74,8 @@ func start(t testing.TB, answer http.HandlerFunc, change ...func(*forward.Deps))
 	}))
 	t.Cleanup(r.upstream.Close)
 	transport := loopback(t)
-	d := forward.Deps{Limits: limit.NewTaker(r.limits, r.clock), Upstreams: upstream.New(upstream.Deps{Transport: transport, Now: r.clock}), Counter: r.counter, Outbox: r.outbox,
+	d := forward.Deps{Limits: limit.NewTaker(r.limits, r.clock, limit.Options{Instance: "i1"}), Upstreams: upstream.New(upstream.Deps{Transport: transport, Now: r.clock}),
+		Alerts: r.store, Replays: replay.New(r.store, r.clock, nil), Cache: cache.New(1<<20, r.clock), Counter: r.counter, Outbox: r.outbox,
 		FlushAfter: 2 * time.Second, Now: r.clock, Log: telemetry.New(r.log, nil)}
 	for _, f := range change {
 		f(&d)

@@ -63,28 +63,6 @@ func (t *tally) count(c *call, took time.Duration) {
 	t.pending.Store(true)
 }
 
-// Flush stores everything that was counted. What could not be stored stays, and goes along with the next flush.
-func (p *Proxy) Flush(ctx context.Context) error { return p.tally.flush(ctx) }
-
-// Close stores everything that was counted and gives back what this instance holds of what all share.
-func (p *Proxy) Close(ctx context.Context) error {
-	return errors.Join(p.tally.flush(ctx), p.upstreams.Close(ctx))
-}
-
-// AfterResponse does what can wait until an answer has gone out: it flushes if that is due. Call it after each answer, or now
-// and then.
-func (p *Proxy) AfterResponse(ctx context.Context) {
-	if err := p.upstreams.AfterResponse(ctx); err != nil {
-		p.log.WarnContext(ctx, "give slots back", "error", err) // they pass by themselves
-	}
-	if !p.tally.due() {
-		return
-	}
-	if err := p.tally.flush(ctx); err != nil {
-		p.log.ErrorContext(ctx, "flush usage", "error", err)
-	}
-}
-
 // due reports whether there is something to flush and it is time. The clock may have gone back.
 func (t *tally) due() bool {
 	if !t.pending.Load() {

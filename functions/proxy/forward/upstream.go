@@ -17,11 +17,20 @@ func (p *Proxy) callUpstream(ctx context.Context, c *call) error {
 	out := &upstream.Call{Request: c.request, Body: c.body, Path: t.Path, API: t.API, Version: t.Version, Settings: t.Upstream,
 		Priority: c.decision.Caller.Priority}
 	answer, err := p.upstreams.Call(ctx, out)
+	c.reached = reached(err)
 	if err != nil || answer.Broken() {
+		if stale, ok := c.rescue(); ok {
+			c.received = stale
+			return nil
+		}
 		answer, err = p.upstreams.Fallback(ctx, out, answer, err)
+		c.reached = c.reached || reached(err) && answer.Source != upstream.FromStatic
 	}
 	if err != nil {
 		return upstreamFault(err)
+	}
+	if answer, err = c.finish(answer); err != nil {
+		return err
 	}
 	if answer.Source == upstream.FromAlternative { // references in its answer are to itself
 		if c.dest, err = p.destinations.of(t.Upstream.Fallback.URL); err != nil {
@@ -30,6 +39,12 @@ func (p *Proxy) callUpstream(ctx context.Context, c *call) error {
 	}
 	c.received = answer
 	return nil
+}
+
+// reached reports whether an upstream may have seen the call.
+func reached(err error) bool {
+	var e *upstream.Error
+	return err == nil || !errors.As(err, &e) || e.Sent
 }
 
 // upstreamFault says what a failed call upstream is for the caller, who learns nothing about the upstream (promise 9).

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"sluice/functions/proxy/cache"
+	"sluice/functions/proxy/replay"
 	"sluice/functions/proxy/upstream"
 	"sluice/shared/dynamo"
 	"sluice/shared/limit"
@@ -18,13 +20,16 @@ import (
 // Wire makes the Proxy on a table: for main, and for the local cloud, which runs it in its own process. It fails if the
 // settings name networks that it does not know: it cannot guard what it does not understand.
 func Wire(s settings.Proxy, table *dynamo.Table, now func() time.Time, log *slog.Logger) (*Proxy, error) {
-	transport, err := upstream.Transport(s.Networks, "")
+	transport, err := upstream.Transport(s.Networks, s.EgressProxy)
 	if err != nil {
 		return nil, fmt.Errorf("make the transport: %w", err)
 	}
 	return New(Deps{
-		Limits:     limit.NewTaker(limits{table}, now),
+		Limits:     limit.NewTaker(limits{table}, now, limit.Options{Instance: uuid.NewString(), Skew: s.ClockSkew}),
 		Upstreams:  upstream.New(upstream.Deps{Transport: transport, Slots: table, Hints: table, Now: now}),
+		Alerts:     table,
+		Replays:    replay.New(table, now, nil),
+		Cache:      cache.New(cacheBytes, now),
 		Counter:    usage.NewCounter(uuid.NewString, 0),
 		Outbox:     table,
 		FlushAfter: s.FlushAfter,
@@ -32,6 +37,9 @@ func Wire(s settings.Proxy, table *dynamo.Table, now func() time.Time, log *slog
 		Log:        log,
 	}), nil
 }
+
+// cacheBytes bounds what one instance keeps of answers.
+const cacheBytes = 16 << 20
 
 // limits is the table as a limit.Store.
 type limits struct{ table *dynamo.Table }
