@@ -5,10 +5,12 @@
 package telemetry
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Redacted replaces a secret in a log.
@@ -22,7 +24,18 @@ var secretShape = regexp.MustCompile(`\b(sl[ka]_)[0-9A-Za-z_-]{8,}`)
 
 // New makes the logger of a process.
 func New(w io.Writer, level slog.Leveler) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: redact}))
+	return slog.New(newHandler(w, level))
+}
+
+// Log logs a line without looking for who called: no line of ours names a source line, and looking costs more than writing.
+func Log(ctx context.Context, log *slog.Logger, level slog.Level, message string, attrs ...slog.Attr) {
+	h := log.Handler()
+	if !h.Enabled(ctx, level) {
+		return
+	}
+	r := slog.NewRecord(time.Now(), level, message, 0)
+	r.AddAttrs(attrs...)
+	_ = h.Handle(ctx, r) // as slog does: a line that cannot be written cannot be reported either
 }
 
 func redact(_ []string, a slog.Attr) slog.Attr {
