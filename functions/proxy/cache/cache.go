@@ -112,9 +112,10 @@ func (c *Cache) Bytes() int {
 }
 
 // Look finds out what a call can have. Where another call for the same is under way in this process it waits for that one's
-// answer, once, and not longer than ctx; it does not where the last such answer was not kept. The Visit must be left.
-func (c *Cache) Look(ctx context.Context, r Request) *Visit {
-	v := &Visit{cache: c, request: r, settings: r.Target.Upstream.Cache}
+// answer, once, and not longer than ctx; it does not where the last such answer was not kept. The Visit must be left, and the
+// request not be changed before.
+func (c *Cache) Look(ctx context.Context, r *Request) *Visit {
+	v := &Visit{cache: c, request: r}
 	v.classify()
 	if v.way == lookup {
 		c.look(ctx, v)

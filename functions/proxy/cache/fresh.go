@@ -27,6 +27,8 @@ func judge(a *Answer, byDefault, graceByDefault time.Duration, asked, now time.T
 		return k, "cache-control"
 	case len(a.Header["Set-Cookie"]) > 0:
 		return k, "set-cookie"
+	case !understoodAlone(a.Status) && !d.public && d.maxAge == none && d.sMaxAge == none && len(a.Header["Expires"]) == 0:
+		return k, "no freshness" // §3: such a status is kept only where the upstream says so
 	}
 	date := now
 	if t, err := http.ParseTime(first(a.Header, "Date")); err == nil {
@@ -77,7 +79,7 @@ func lifetime(a *Answer, d *directives, date time.Time, byDefault time.Duration)
 }
 
 // understood lists the statuses whose answers are kept. 206 and 304 are parts of others; a failure of the upstream is not to
-// be prolonged; the rest is about one request or one caller.
+// be prolonged, a 501 neither; the rest is about one request or one caller.
 func understood(status int) bool {
 	return understoodAlone(status) || status == http.StatusFound || status == http.StatusSeeOther || status == http.StatusTemporaryRedirect
 }
@@ -86,8 +88,7 @@ func understood(status int) bool {
 func understoodAlone(status int) bool {
 	switch status {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo, http.StatusNoContent, http.StatusMultipleChoices, http.StatusMovedPermanently,
-		http.StatusPermanentRedirect, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusRequestURITooLong,
-		http.StatusNotImplemented:
+		http.StatusPermanentRedirect, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusRequestURITooLong:
 		return true
 	}
 	return false
@@ -146,9 +147,10 @@ func join(h http.Header, name string) string {
 
 // hitStatus is the Cache-Status (RFC 9211) of an answer from the cache.
 func hitStatus(ttl time.Duration, collapsed bool) string {
-	s := "sluice; hit; ttl=" + strconv.FormatInt(int64(ttl/time.Second), 10)
+	var b [64]byte
+	s := strconv.AppendInt(append(b[:0], "sluice; hit; ttl="...), int64(ttl/time.Second), 10)
 	if collapsed {
-		s += "; collapsed"
+		s = append(s, "; collapsed"...)
 	}
-	return s
+	return string(s)
 }

@@ -19,7 +19,8 @@ type entry struct {
 
 // nominated is a field of the request that an answer varies by, with its value then; sent is false where there was none.
 type nominated struct {
-	name, value string
+	name, value string // in lower case; see normal
+	raw         string // the value as it came, since it mostly comes so again
 	sent        bool
 }
 
@@ -36,7 +37,7 @@ func (c *Cache) find(v *Visit) (e *entry, why string) {
 	why = "uri-miss"
 	for _, s := range [2]slot{v.own.slot, {revision: v.own.revision, query: v.own.query}} {
 		for _, candidate := range slots[s] {
-			if !candidate.matches(&v.request) {
+			if !candidate.matches(v.request) {
 				why = "vary-miss"
 			} else if e == nil || candidate.born.After(e.born) {
 				e = candidate
@@ -52,11 +53,15 @@ func (c *Cache) find(v *Visit) (e *entry, why string) {
 // matches reports whether the fields that the answer varies by are in the request as they were in its own (§4.1).
 func (e *entry) matches(r *Request) bool {
 	for _, n := range e.vary {
-		if value, sent := r.Header[n.name]; sent != n.sent || value != n.value && normal(value) != n.value {
+		if value, sent := r.Header[n.name]; sent != n.sent || value != n.raw && normal(value) != n.value {
 			return false
 		}
 	}
 	return true
+}
+
+func (n nominated) same(other nominated) bool {
+	return n.name == other.name && n.value == other.value && n.sent == other.sent
 }
 
 // normal writes a field's value with one space for each run of them, and none around commas (§4.1).
@@ -75,7 +80,7 @@ func (c *Cache) put(e *entry) bool {
 	}
 	slots := c.places[e.at.place]
 	for _, other := range slots[e.at.slot] {
-		if slices.Equal(other.vary, e.vary) {
+		if slices.EqualFunc(other.vary, e.vary, nominated.same) {
 			c.drop(other)
 			break
 		}
@@ -149,7 +154,7 @@ func (e *entry) charge() int {
 		}
 	}
 	for _, f := range e.vary {
-		n += lineBytes + len(f.name) + len(f.value)
+		n += lineBytes + len(f.name) + len(f.value) + len(f.raw)
 	}
 	return n
 }

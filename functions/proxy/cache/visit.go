@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/shared/catalog"
 	"sluice/shared/decision"
 )
 
@@ -37,8 +36,7 @@ type Visit struct {
 	Denial *decision.Denial
 
 	cache    *Cache
-	request  Request
-	settings *catalog.Cache
+	request  *Request
 	way      way
 	asks     directives
 	own      spot
@@ -48,14 +46,22 @@ type Visit struct {
 	clears   uint32  // of the place, when it looked
 	likely   bool    // the answer will probably be kept, so a whole one is asked for
 	flight   *flight // others wait for this call
-	stripped bool    // the client's own validators were taken out
-	ours     bool    // ours were put in
+	prepared prepared
 }
+
+// prepared is what became of the validators in the upstream's header.
+type prepared int
+
+const (
+	untouched prepared = iota // they are the client's
+	stripped                  // there are none
+	ours                      // they are those of what is kept
+)
 
 // classify reads what the request wants of a cache.
 func (v *Visit) classify() {
-	r := &v.request
-	if v.settings == nil {
+	r := v.request
+	if r.Target.Upstream.Cache == nil {
 		return
 	}
 	control, has := r.Header["cache-control"]
@@ -90,7 +96,12 @@ func (r *Request) partition() string {
 	case r.Caller.App == "":
 		return "anonymous"
 	}
-	return "app " + string(r.Caller.App) + " " + strings.Join(r.Caller.Scopes, " ")
+	var b [96]byte
+	whose := append(append(b[:0], "app "...), r.Caller.App...)
+	for _, scope := range r.Caller.Scopes {
+		whose = append(append(whose, ' '), scope...)
+	}
+	return string(whose)
 }
 
 // keeps reports whether the answer to the request may be kept, as far as the request says.
@@ -104,7 +115,7 @@ func (v *Visit) Prepare(h http.Header) {
 	if v.way != lookup || v.old == nil && !v.likely {
 		return
 	}
-	v.stripped = true
+	v.prepared = stripped
 	delete(h, "If-None-Match")
 	delete(h, "If-Modified-Since")
 	if v.old == nil {
@@ -112,7 +123,7 @@ func (v *Visit) Prepare(h http.Header) {
 	}
 	for field, name := range map[string]string{"If-None-Match": "Etag", "If-Modified-Since": "Last-Modified"} {
 		if validator := first(v.old.Header, name); validator != "" {
-			h[field], v.ours = []string{validator}, true
+			h[field], v.prepared = []string{validator}, ours
 		}
 	}
 }
@@ -135,7 +146,7 @@ func (v *Visit) Finish(a Answer) (Answer, error) {
 		return told(a, "sluice; fwd=method"), nil
 	case lookup:
 	}
-	if a.Status == http.StatusNotModified && v.stripped {
+	if a.Status == http.StatusNotModified && v.prepared != untouched {
 		return v.freshen(a)
 	}
 	if failed(a.Status) {
@@ -150,7 +161,7 @@ func (v *Visit) Finish(a Answer) (Answer, error) {
 		status += "; stored"
 	}
 	a = told(a, status)
-	if v.stripped && a.Status == http.StatusOK && v.request.holds(a.Header) {
+	if v.prepared != untouched && a.Status == http.StatusOK && v.request.holds(a.Header) {
 		a = notModified(a.Header)
 	}
 	return a, nil
@@ -195,7 +206,7 @@ func failed(status int) bool {
 
 // freshen makes a whole answer of a 304 and what is kept (§4.3.4).
 func (v *Visit) freshen(a Answer) (Answer, error) {
-	if !v.ours || !same(v.old.Header, a.Header) {
+	if v.prepared != ours || !same(v.old.Header, a.Header) {
 		if v.old != nil {
 			v.forget(v.old)
 		}
@@ -255,10 +266,11 @@ func replaces(status int) bool {
 
 // entry makes an entry of an answer, nil if it must not be kept.
 func (v *Visit) entry(a Answer, freshened bool) *entry {
-	if !freshened && !v.keeps() || len(a.Body) > answerMost(v.settings) {
+	settings := v.request.Target.Upstream.Cache
+	if !freshened && !v.keeps() || len(a.Body) > answerMost(settings) {
 		return nil
 	}
-	k, whyNot := judge(&a, time.Duration(v.settings.DefaultTTLSeconds)*time.Second, time.Duration(v.settings.StaleIfErrorSeconds)*time.Second,
+	k, whyNot := judge(&a, time.Duration(settings.DefaultTTLSeconds)*time.Second, time.Duration(settings.StaleIfErrorSeconds)*time.Second,
 		v.asked, v.cache.now())
 	vary, private, ok := v.request.nominated(join(a.Header, "Vary"))
 	if whyNot != "" || !ok {
@@ -291,7 +303,7 @@ func (r *Request) nominated(vary string) (fields []nominated, private, ok bool) 
 			private = true
 		default:
 			value, sent := r.Header[name]
-			fields = append(fields, nominated{name: name, value: normal(value), sent: sent})
+			fields = append(fields, nominated{name: name, value: normal(value), raw: value, sent: sent})
 		}
 	}
 	slices.SortFunc(fields, func(a, b nominated) int { return strings.Compare(a.name, b.name) })
@@ -308,8 +320,8 @@ func (v *Visit) forget(e *entry) {
 // serve makes the answer to the request of an entry: all of it, its head, or that it is not modified (§4.3.2).
 func (v *Visit) serve(e *entry, now time.Time, status string) *Answer {
 	a := &Answer{Status: e.Status, Header: maps.Clone(e.Header), Body: e.Body}
-	a.Header["Age"] = []string{strconv.FormatInt(int64(e.age(now)/time.Second), 10)}
-	a.Header["Cache-Status"] = []string{status}
+	lines := [...]string{strconv.FormatInt(int64(e.age(now)/time.Second), 10), status}
+	a.Header["Age"], a.Header["Cache-Status"] = lines[:1:1], lines[1:]
 	if e.Status == http.StatusOK && v.request.holds(e.Header) {
 		*a = notModified(a.Header)
 	}
