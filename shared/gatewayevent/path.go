@@ -53,7 +53,12 @@ func ParsePath(raw string) (Path, error) {
 func Join(segments []string, trailing bool) string { return encode(segments, trailing) }
 
 func encode(segments []string, trailing bool) string {
+	size := len(segments) + 1
+	for _, s := range segments {
+		size += len(s)
+	}
 	var b strings.Builder
+	b.Grow(size) // enough where nothing is escaped
 	for _, s := range segments {
 		b.WriteByte('/')
 		b.WriteString(escape(s))
