@@ -1,0 +1,87 @@
+package fleet
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"sluice/shared/limit"
+)
+
+// perSecond is how many writes of one item DynamoDB takes in a second.
+const perSecond = 1000
+
+// places is how many last steps an item remembers.
+const places = 8
+
+// store is a model of DynamoDB: what happens to an item happens at one instant.
+type store struct {
+	items []item
+	down  int64 // until then, true time
+}
+
+type item struct {
+	state limit.State
+	steps [places]string
+	full  int64 // when its bucket of writes is full again, true time
+}
+
+// apply is what the store does with an attempt that has arrived. err is an answer that says nothing.
+func (w *world) apply(f *flight) (after limit.State, applied, err bool) {
+	i := &w.store.items[f.counter]
+	if w.now < w.store.down {
+		return limit.State{}, false, true
+	}
+	w.audit.Written(w.now, f.counter)
+	const interval = int64(time.Second) / perSecond
+	if i.full = max(i.full, w.now); i.full-w.now > int64(time.Second)-interval || (w.Faults.Throttled > 0 && w.random.Float64() < w.Faults.Throttled) {
+		return limit.State{}, false, true
+	}
+	i.full += interval
+	place := &i.steps[placeOf(f.step.ID)]
+	if *place == f.step.ID && f.step.ID != "" && !w.Parts.Amnesia {
+		w.result.Repeats++
+		return i.state, true, false
+	}
+	after, applied = w.Parts.Apply(f.step, i.state)
+	if applied {
+		i.state, *place = after, f.step.ID
+	}
+	if w.Trace != nil {
+		w.trace("store: %s: applied %v, %+v", f.step.ID, applied, after)
+	}
+	return after, applied, false
+}
+
+// placeOf gives the place of an instance's last step, as shared/dynamo does.
+func placeOf(id string) uint32 {
+	instance, _, _ := strings.Cut(id, ".")
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(instance)) // it never fails
+	return sum.Sum32() % places
+}
+
+// describe writes a step for a trace.
+func describe(s limit.Step) string {
+	text := s.ID
+	if s.RateAdvance != nil {
+		text += fmt.Sprintf(" advance %+v", *s.RateAdvance)
+	}
+	if s.RateSet != nil {
+		text += fmt.Sprintf(" set %+v", *s.RateSet)
+	}
+	if a := s.QuotaAdd; a != nil {
+		text += fmt.Sprintf(" add %d of %s, most %d, risk %d most %d", a.Units, a.Period, a.Most, a.Risk, a.MostRisk)
+		if a.Ahead != nil {
+			text += fmt.Sprintf(", ahead %+v", *a.Ahead)
+		}
+	}
+	if r := s.QuotaReset; r != nil {
+		text += fmt.Sprintf(" reset %q to %q with %d, risk %d, carried %v %d", r.From, r.Period, r.Units, r.Risk, r.Carried, r.CarriedAhead)
+		if r.Ahead != nil {
+			text += fmt.Sprintf(", ahead %+v", *r.Ahead)
+		}
+	}
+	return text
+}
