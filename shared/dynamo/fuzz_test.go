@@ -1,12 +1,16 @@
 package dynamo_test
 
 import (
+	"context"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"sluice/shared/catalog"
 	"sluice/shared/dynamo"
 	"sluice/shared/problem"
+	"sluice/shared/settings"
 	"sluice/shared/usage"
 )
 
@@ -48,6 +52,49 @@ func FuzzAnswer(f *testing.F) {
 				}
 			}
 		}
+		_, _ = table.Hint(ctx, "up")
+		_, _ = table.Alerts(ctx, "s1")
 		_, _ = table.UsageBuckets(ctx, "orders", usage.Hour, time.Unix(0, 0), time.Unix(3600, 0))
+	})
+}
+
+// refusal refuses every write with an item that is there.
+type refusal string
+
+// RoundTrip answers.
+func (r refusal) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := canned(`{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":` + string(r) + `}`).RoundTrip(req)
+	res.StatusCode = http.StatusBadRequest
+	return res, err
+}
+
+// An item that is there may have been written by anybody: a slot or a call is only given by a write that landed, or by an item
+// that says so.
+func FuzzRefusal(f *testing.F) {
+	for _, seed := range []string{
+		``, `{}`, `null`, `{"holders":{"M":{"a":{"N":"1"}}}}`, `{"holders":{"M":{"ann":{"N":"4102444800000001"}}}}`,
+		`{"holders":{"M":{"a":{"S":"1"}}}}`, `{"holders":{"L":[]}}`, `{"holders":{"M":{}}}`, `{"until_us":{"N":"1e9"},"body":{"B":"eA=="}}`,
+		`{"held_by":{"S":"ann"},"expires_at":{"S":"never"}}`, `{"mark":{"S":"m"}}`,
+	} {
+		f.Add(seed)
+	}
+	until := time.Unix(4102444800, 0) // 2100
+	f.Fuzz(func(t *testing.T, item string) {
+		table, err := dynamo.Open(settings.Table{Name: "sluice", Region: "eu-central-1", Endpoint: "http://store.invalid"},
+			dynamo.WithTransport(refusal(item)), dynamo.WithClock(func() time.Time { return until.Add(-time.Hour) }),
+			dynamo.WithSleep(func(ctx context.Context, _ time.Duration) error { return ctx.Err() }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, err := table.TakeSlot(t.Context(), "up", "ann", 3, until)
+		if held && (err != nil || !strings.Contains(item, "ann") && !strings.Contains(item, `\u`)) {
+			t.Errorf("%s: a slot, %v", item, err)
+		}
+		if _, won, err := table.ClaimCall(t.Context(), "c", "ann", "f", until, until); won {
+			t.Errorf("%s: a call, %v", item, err)
+		}
+		if first, err := table.PutAlert(t.Context(), catalog.LimitAlert{Counter: "s1"}, until); first {
+			t.Errorf("%s: the first alert, %v", item, err)
+		}
 	})
 }

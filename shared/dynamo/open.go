@@ -29,8 +29,8 @@ type Table struct {
 type Option func(*items.World)
 
 // WithObserver has each store call told, attempts that fail included: op is the method of this package that it was made for,
-// the units are DynamoDB's capacity units, 0 where the call failed. A refused condition counts as one. It must be safe for
-// concurrent use.
+// the units are DynamoDB's capacity units, 0 where the call failed. A refused condition counts by the size of what is
+// there. It must be safe for concurrent use.
 func WithObserver(observe func(op string, readUnits, writeUnits float64)) Option {
 	return func(w *items.World) { w.Observe = observe }
 }

@@ -89,11 +89,17 @@ func (t *Table) attempt(ctx context.Context, op string, call func() (readUnits, 
 		if err == nil || errors.As(err, new(*types.ConditionalCheckFailedException)) {
 			return err // of a condition, the caller knows what it means
 		}
-		if judge(err) == Broken || n == callAttempts || ctx.Err() != nil || t.Pause(ctx, n) != nil {
+		if judge(err) == Broken || errors.As(err, new(final)) || n == callAttempts || ctx.Err() != nil || t.Pause(ctx, n) != nil {
 			return t.Fault(ctx, op, err)
 		}
 	}
 }
+
+// final is a failure after which nothing is tried again.
+type final struct{ error }
+
+// Unwrap gives the failure.
+func (f final) Unwrap() error { return f.error }
 
 // Pause waits before the n-th repetition, a random time in 0..2^n × 10 ms, at most 200 ms: those who collided must not meet
 // again. An error is that of ctx.

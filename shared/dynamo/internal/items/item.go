@@ -153,9 +153,12 @@ func (i Item) Expired(now time.Time) bool {
 	return err == nil && at != 0 && at <= now.Unix()
 }
 
+// overhead is added to each item by DynamoDB, though not to what a write is charged for.
+const overhead = 100
+
 // Size is what DynamoDB counts against its 400 KB, a little over rather than under.
 func (i Item) Size() int {
-	total := 100
+	total := overhead
 	for name, value := range i {
 		total += len(name)
 		switch v := value.(type) {
@@ -163,8 +166,10 @@ func (i Item) Size() int {
 			total += len(v.Value)
 		case *types.AttributeValueMemberB:
 			total += len(v.Value)
+		case *types.AttributeValueMemberN:
+			total += (len(v.Value)+1)/2 + 2
 		case *types.AttributeValueMemberM:
-			total += Item(v.Value).Size()
+			total += Item(v.Value).Size() - overhead + 3
 		default:
 			total += 24
 		}

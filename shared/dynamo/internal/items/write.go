@@ -28,6 +28,7 @@ type Write struct {
 	Values Item              // of the placeholders in Set and If
 	Names  map[string]string // likewise, where an attribute's name is not ours to choose
 	Refuse func(old Item) error
+	Once   bool // Apply makes no second attempt where it is not known what became of the first
 	Quiet  bool // Apply need not give the item as an update has made it
 }
 
@@ -87,7 +88,9 @@ func (t *Table) Apply(ctx context.Context, op string, w Write) (i Item, refused 
 		return nil, false, err
 	}
 	err = t.attempt(ctx, op, func() (_, units float64, err error) {
-		i, units, err = t.applyOnce(ctx, w)
+		if i, units, err = t.applyOnce(ctx, w); w.Once && err != nil && judge(err) == Unknown {
+			err = final{err}
+		}
 		return 0, units, err
 	})
 	var no *types.ConditionalCheckFailedException
@@ -130,12 +133,14 @@ func (t *Table) applyOnce(ctx context.Context, w Write) (Item, float64, error) {
 	return nil, consumed(out.ConsumedCapacity), nil
 }
 
-// refusedUnits is what a refused conditional write of a small item consumes; the API does not tell.
+// refusedUnits is what a refused conditional write consumes: 1 per KB of the item that is there. The API does not tell.
 func refusedUnits(err error) float64 {
-	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
-		return 1
+	var no *types.ConditionalCheckFailedException
+	if !errors.As(err, &no) {
+		return 0
 	}
-	return 0
+	size := Item(no.Item).Size() - overhead
+	return float64(max(1, (size+1023)>>10))
 }
 
 // Outcome is what one try of a transaction came to.
