@@ -53,7 +53,7 @@ func (c *check) limits(at string, l *Limits) {
 
 // affords checks that a call of this cost can ever pass the limits: one that costs more than they hold never does.
 func (c *check) affords(at string, cost int, under string, l *Limits) {
-	if l == nil {
+	if l == nil || cost <= 1 {
 		return
 	}
 	if r := l.Rate; r != nil {
@@ -85,8 +85,9 @@ func operations[T any](c *check, all map[string]T, each func(at string, v T)) {
 
 // token writes the name of a member as a token of a JSON pointer (RFC 6901 §3), cut where it is long.
 func token(name string) string {
-	if r := []rune(name); len(r) > maxPointerToken {
-		name = string(r[:maxPointerToken]) + "…"
+	r := []rune(name)
+	if name = string(r[:min(len(r), maxPointerToken)]); len(r) > maxPointerToken {
+		name += "…"
 	}
 	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }

@@ -27,17 +27,17 @@ func (m *manager) audit() []resource.Operation {
 }
 
 func actorSchema() *huma.Schema {
-	return shape.Object("Who did it.", needed("id", shape.Text("Of the admin key, or `system`.", 0)), optional("name", shape.Text("", 0)),
-		needed("role", shape.Text("", 0)), optional("team", shape.Text("", 0)))
+	return shape.Object("Who did it.", shape.Needed("id", shape.Text("Of the admin key, or `system`.", 0)), shape.Optional("name", shape.Text("", 0)),
+		shape.Needed("role", shape.Text("", 0)), shape.Optional("team", shape.Text("", 0)))
 }
 
 func entrySchema() *huma.Schema {
-	return shape.Object("One change.", needed("id", shape.Text("", 0)), needed("at", shape.Time("")), needed("actor", actorSchema()),
-		needed("action", shape.Text("`team.create`, `version.transition` …", 0)),
-		needed("resource", shape.Object("What was changed.", needed("kind", shape.Text("", 0)), needed("id", shape.Text("", 0)))),
-		needed("before", shape.Anything("The resource before; null if it was created.")),
-		needed("after", shape.Anything("The resource after; null if it was deleted.")),
-		needed("request_id", shape.Text("", 0)))
+	return shape.Object("One change.", shape.Needed("id", shape.Text("", 0)), shape.Needed("at", shape.Time("")), shape.Needed("actor", actorSchema()),
+		shape.Needed("action", shape.Text("`team.create`, `version.transition` …", 0)),
+		shape.Needed("resource", shape.Object("What was changed.", shape.Needed("kind", shape.Text("", 0)), shape.Needed("id", shape.Text("", 0)))),
+		shape.Needed("before", shape.Anything("The resource before; null if it was created.")),
+		shape.Needed("after", shape.Anything("The resource after; null if it was deleted.")),
+		shape.Needed("request_id", shape.Text("", 0)))
 }
 
 func (m *manager) listAudit(ctx context.Context, call *resource.Call) (*resource.Reply, error) {

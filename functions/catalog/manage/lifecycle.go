@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sluice/functions/catalog/describe"
 	"sluice/shared/catalog"
 	"sluice/shared/policy"
 	"sluice/shared/problem"
@@ -28,7 +29,7 @@ func (m *manager) transitions() []resource.Operation {
 			Description: "`draft` → `review` → `published` → `deprecated` → `retired`, and back. A deprecation needs a sunset, and a successor or a reason. " +
 				"Answers the version as it is then. If-Match names the version's ETag.",
 			Body:   &resource.Body{Name: "Transition", Schema: transitionModel().Creation()},
-			Status: []int{http.StatusOK}, Answer: &resource.Answer{Schema: versionModel().View(), Name: "Version"},
+			Status: []int{http.StatusOK}, Answer: &resource.Answer{Schema: describe.Version().View(), Name: "Version"},
 			Conditional: resource.IfMatch, Handle: m.transition},
 		{ID: "listTransitions", Method: http.MethodGet, Path: path, Tag: "Lifecycle", Summary: "List the steps that a version has taken, newest first",
 			Description: "Read from the audit trail, so a page may have fewer items than `limit` and still a `next`.",
@@ -41,11 +42,11 @@ func transitionModel() shape.Model {
 	return shape.Model{Name: "Transition", Summary: "One step through the lifecycle.",
 		Example: map[string]any{"to": "deprecated", "sunset": "2030-06-30T00:00:00Z", "successor": "v2"},
 		Fields: []shape.Field{
-			needed("to", shape.OneOf("The state to reach.", states()...)),
-			optional("sunset", shape.Time("From when on calls may fail; needed for `deprecated`.")),
-			optional("successor", shape.Matching("The version to move to; this or a reason is needed for `deprecated`.", catalog.SlugPattern)),
-			optional("reason", shape.Words("Why it goes.", summaryLength)),
-			optional("override", shape.List("Consumers that may be cut off.", shape.Matching("", catalog.SlugPattern), listLength)),
+			shape.Needed("to", shape.OneOf("The state to reach.", describe.States()...)),
+			shape.Optional("sunset", shape.Time("From when on calls may fail; needed for `deprecated`.")),
+			shape.Optional("successor", shape.Matching("The version to move to; this or a reason is needed for `deprecated`.", catalog.SlugPattern)),
+			shape.Optional("reason", shape.Words("Why it goes.", describe.SummaryLength)),
+			shape.Optional("override", shape.List("Consumers that may be cut off.", shape.Matching("", catalog.SlugPattern), describe.ListLength)),
 		}}
 }
 
@@ -92,9 +93,9 @@ type step struct {
 
 func stepPage() *huma.Schema {
 	return resource.PageSchema(shape.Object("One step that a version has taken.",
-		needed("from", shape.OneOf("", states()...)), needed("to", shape.OneOf("", states()...)), needed("at", shape.Time("")),
-		needed("actor", actorSchema()), needed("request_id", shape.Text("", 0)),
-		optional("sunset", shape.Time("")), optional("successor", shape.Matching("", catalog.SlugPattern)), optional("reason", shape.Text("", 0))))
+		shape.Needed("from", shape.OneOf("", describe.States()...)), shape.Needed("to", shape.OneOf("", describe.States()...)), shape.Needed("at", shape.Time("")),
+		shape.Needed("actor", actorSchema()), shape.Needed("request_id", shape.Text("", 0)),
+		shape.Optional("sunset", shape.Time("")), shape.Optional("successor", shape.Matching("", catalog.SlugPattern)), shape.Optional("reason", shape.Text("", 0))))
 }
 
 // pagesOfTrail bounds how much of the audit trail one request reads.

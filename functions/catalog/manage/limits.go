@@ -4,14 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
-	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
 
 	"sluice/shared/catalog"
-	"sluice/shared/decision"
 	"sluice/shared/limit"
 	"sluice/shared/policy"
 	"sluice/shared/problem"
@@ -19,10 +15,11 @@ import (
 	"sluice/shared/resource/shape"
 )
 
-// Counters reads what subscriptions have used of their limits; *dynamo.Table does.
+// Counters reads what has been used of limits; *dynamo.Table does.
 type Counters interface {
 	Grant(ctx context.Context, app catalog.AppID, api catalog.APIID) (catalog.Subscription, error)
-	LimitState(ctx context.Context, id string) (limit.State, error)
+	LimitState(ctx context.Context, counter string) (limit.State, error)
+	Alerts(ctx context.Context, counter string) ([]catalog.LimitAlert, error)
 }
 
 func (m *manager) limits() []resource.Operation {
@@ -32,48 +29,19 @@ func (m *manager) limits() []resource.Operation {
 		return p
 	}
 	paging := resource.Paging()
-	paging[0].Schema.Description = "How many subscriptions a page covers at most, each with an item for each of its limits; 50 if not given."
+	paging[0].Schema.Description = "How many subscriptions a page covers at most; 50 if not given. Each limit of a counter is an item."
 	return []resource.Operation{{ID: "listLimits", Method: http.MethodGet, Path: base + "/limits", Tag: "Report", Summary: "Read how much is left of the limits",
-		Description: "The live counters of subscriptions, as the gateway sees them: of an app, of an API, or of an app's one subscription to an API. " +
+		Description: "The live counters, as the gateway sees them. By `app` and `api`: every counter that a call of the app to the API can take of, " +
+			"also of single operations, by itself and over all consumers. By `api`: those over all consumers, on the first page, then those of its " +
+			"subscriptions as a whole. By `app`: those of its subscriptions as a whole. " +
 			"At least one of `app` and `api` is required. A subscription whose plan sets no limit has no item. A team's member who asks by `app` alone " +
 			"is shown the subscriptions to the APIs of its own team, so a page may be short, even empty: only an empty `next` is the end.",
 		Query:  append([]resource.Param{filter("app", "Only those of this app."), filter("api", "Only those to this API.")}, paging...),
 		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "LimitPage", Schema: resource.PageSchema(limitSchema())}, Handle: m.listLimits}}
 }
 
-func limitSchema() *huma.Schema {
-	return shape.Model{Name: "Limit", Summary: "How one limit of a subscription stands.",
-		Example: map[string]any{"app": "acme-shop", "api": "orders", "subscription": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "plan": "basic", "name": "basic-quota",
-			"kind": "quota", "limit": 100000, "used": 1200, "remaining": 98800, "resets": "2026-12-01T00:00:00Z"},
-		Fields: []shape.Field{
-			needed("app", shape.Matching("Whose limit it is.", catalog.SlugPattern)),
-			needed("api", shape.Matching("For which API.", catalog.SlugPattern)),
-			needed("subscription", shape.Matching("By which subscription.", shape.UUID)),
-			needed("plan", shape.Matching("The plan that sets it.", catalog.SlugPattern)),
-			needed("name", shape.Text("As in the RateLimit headers.", 0)),
-			needed("kind", shape.OneOf("", decision.RateLimit, decision.QuotaLimit)),
-			needed("limit", shape.Whole("Of a quota its calls per period, of a rate its burst.", 0, largest)),
-			needed("used", shape.Whole("How much of it is taken now.", 0, largest)),
-			needed("remaining", shape.Whole("How much could be taken at once.", 0, largest)),
-			needed("resets", shape.Time("When it is whole again, if nobody calls."))}}.View()
-}
-
-// standing is how one limit of a subscription stands.
-type standing struct {
-	App          catalog.AppID          `json:"app"`
-	API          catalog.APIID          `json:"api"`
-	Subscription catalog.SubscriptionID `json:"subscription"`
-	Plan         catalog.PlanID         `json:"plan"`
-	Name         string                 `json:"name"`
-	Kind         decision.LimitKind     `json:"kind"`
-	Limit        int64                  `json:"limit"`
-	Used         int64                  `json:"used"`
-	Remaining    int64                  `json:"remaining"`
-	Resets       time.Time              `json:"resets"`
-}
-
 func (m *manager) listLimits(ctx context.Context, call *resource.Call) (*resource.Reply, error) {
-	all, err := m.permitLimits(ctx, call)
+	all, api, err := m.permitLimits(ctx, call)
 	if err != nil {
 		return nil, err
 	}
@@ -81,50 +49,78 @@ func (m *manager) listLimits(ctx context.Context, call *resource.Call) (*resourc
 	if err != nil {
 		return nil, err
 	}
+	if !all {
+		if page.Items, err = m.readable(ctx, call, page.Items); err != nil {
+			return nil, err
+		}
+	}
 	plans, err := m.plansOf(ctx, page.Items)
 	if err != nil {
 		return nil, err
 	}
-	found := make([][]standing, len(page.Items))
+	var counters []counter
+	_, byApp := call.Query["app"]
+	if api != nil && !byApp && call.Query["cursor"] == "" {
+		counters = countersOfAPI(api)
+	}
+	for i := range page.Items {
+		s, plan := &page.Items[i], plans[page.Items[i].Plan]
+		if api != nil && byApp {
+			counters = append(counters, countersOfCalls(s, &plan, api)...)
+		} else {
+			counters = append(counters, countersOf(s, &plan)...)
+		}
+	}
+	found, err := m.standings(ctx, call.Now(), counters)
+	if err != nil {
+		return nil, err
+	}
+	return resource.PageOf(catalog.Page[standing]{Items: found, Next: page.Next}), nil
+}
+
+// permitLimits says whether the sender may ask, and whether it may see all that it asks for: if not, mayReadLimits tells
+// which subscriptions it may. It gives the API that is asked for, if one is.
+func (m *manager) permitLimits(ctx context.Context, call *resource.Call) (all bool, asked *catalog.API, err error) {
+	api, byAPI := call.Query["api"]
+	if _, byApp := call.Query["app"]; !byApp && !byAPI {
+		return false, nil, &problem.Error{Kind: problem.Unprocessable, Detail: "say whose limits, or for which API", Faults: []problem.Fault{
+			{Pointer: "query:api", Detail: "is required without app"}, {Pointer: "query:app", Detail: "is required without api"}}}
+	}
+	if byAPI {
+		owned, err := neighbour(ctx, m.APIs, catalog.KindAPI, api, "query:api")
+		if err != nil {
+			return false, nil, err
+		}
+		return true, &owned, call.Permit(ctx, policy.Read, catalog.Ref{Kind: policy.KindLimits, ID: api}, owned.Team)
+	}
+	err = call.Permit(ctx, policy.Read, catalog.Ref{Kind: policy.KindLimits}, "")
+	if !problem.Is(err, problem.Forbidden) {
+		return true, nil, err
+	}
+	return false, nil, call.Permit(ctx, policy.Read, catalog.Ref{Kind: policy.KindLimits}, call.Actor.Team)
+}
+
+// readable keeps the subscriptions whose limits the sender may see.
+func (m *manager) readable(ctx context.Context, call *resource.Call, of []catalog.Subscription) ([]catalog.Subscription, error) {
+	may := make([]bool, len(of))
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
-	for i, s := range page.Items {
+	for i, s := range of {
 		group.Go(func() (err error) {
-			if !all {
-				if may, err := m.mayReadLimits(within, call, s.API); err != nil || !may {
-					return err
-				}
-			}
-			found[i], err = m.standings(within, call.Now(), s, decision.Named(string(s.Plan), catalog.Limits{Rate: plans[s.Plan].Rate, Quota: plans[s.Plan].Quota}))
+			may[i], err = m.mayReadLimits(within, call, s.API)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return resource.PageOf(catalog.Page[standing]{Items: slices.Concat(found...), Next: page.Next}), nil
-}
-
-// permitLimits says whether the sender may ask, and whether it may see all that it asks for: if not, mayReadLimits tells
-// which subscriptions it may.
-func (m *manager) permitLimits(ctx context.Context, call *resource.Call) (all bool, err error) {
-	api, byAPI := call.Query["api"]
-	if _, byApp := call.Query["app"]; !byApp && !byAPI {
-		return false, &problem.Error{Kind: problem.Unprocessable, Detail: "say whose limits, or for which API", Faults: []problem.Fault{
-			{Pointer: "query:api", Detail: "is required without app"}, {Pointer: "query:app", Detail: "is required without api"}}}
-	}
-	if byAPI {
-		owned, err := neighbour(ctx, m.APIs, catalog.KindAPI, api, "query:api")
-		if err != nil {
-			return false, err
+	kept := of[:0]
+	for i, s := range of {
+		if may[i] {
+			kept = append(kept, s)
 		}
-		return true, call.Permit(ctx, policy.Read, catalog.Ref{Kind: policy.KindLimits, ID: api}, owned.Team)
 	}
-	err = call.Permit(ctx, policy.Read, catalog.Ref{Kind: policy.KindLimits}, "")
-	if !problem.Is(err, problem.Forbidden) {
-		return true, err
-	}
-	return false, call.Permit(ctx, policy.Read, catalog.Ref{Kind: policy.KindLimits}, call.Actor.Team)
+	return kept, nil
 }
 
 // mayReadLimits reports whether the sender may see limits for the API.
@@ -193,30 +189,4 @@ func (m *manager) plansOf(ctx context.Context, subscriptions []catalog.Subscript
 		plans[s.Plan] = plan
 	}
 	return plans, nil
-}
-
-// standings reads how the limits of a subscription stand.
-func (m *manager) standings(ctx context.Context, now time.Time, s catalog.Subscription, limits []decision.Limit) ([]standing, error) {
-	if len(limits) == 0 {
-		return nil, nil
-	}
-	state, err := m.Counters.LimitState(ctx, string(s.ID))
-	if err != nil {
-		return nil, fmt.Errorf("read limits of %s: %w", s.ID, err)
-	}
-	_, verdict, err := limit.Plan(limits, state, now, 0)
-	if err != nil {
-		return nil, fmt.Errorf("read limits of %s: %w", s.ID, err)
-	}
-	standings := make([]standing, 0, len(verdict.Limits))
-	for _, l := range verdict.Limits {
-		most := int64(l.Limit.Requests)
-		if l.Limit.Kind == decision.RateLimit {
-			most = int64(l.Limit.Burst)
-		}
-		left := min(l.Remaining, most)
-		standings = append(standings, standing{App: s.App, API: s.API, Subscription: s.ID, Plan: s.Plan, Name: l.Limit.Name, Kind: l.Limit.Kind,
-			Limit: most, Used: most - left, Remaining: left, Resets: now.Add(l.Reset).Truncate(time.Millisecond)})
-	}
-	return standings, nil
 }

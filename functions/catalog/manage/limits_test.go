@@ -53,10 +53,12 @@ func TestLimitsShowTheLiveCounters(t *testing.T) {
 	}
 	want := func(used, left float64, quotaLeft float64, rateResets, quotaResets string) []any {
 		item := func(name, kind string, limit, remaining float64, resets string) map[string]any {
-			return map[string]any{"app": "shop", "api": "orders", "subscription": s["id"], "plan": "basic", "name": name, "kind": kind,
-				"limit": limit, "used": used, "remaining": remaining, "resets": resets}
+			return map[string]any{"app": "shop", "api": "orders", "subscription": s["id"], "plan": "basic", "counter": s["id"], "name": name, "kind": kind,
+				"limit": limit, "used": used, "remaining": remaining, "resets": resets, "shadow": false, "alerts": []any{}}
 		}
-		return []any{item("basic-rate", "rate", 10, left, rateResets), item("basic-quota", "quota", 1000, quotaLeft, quotaResets)}
+		rate, quota := item("basic-rate", "rate", 10, left, rateResets), item("basic-quota", "quota", 1000, quotaLeft, quotaResets)
+		rate["requests"], rate["seconds"], quota["period"], quota["leased"] = 10.0, 1.0, "day", 0.0
+		return []any{rate, quota}
 	}
 	if diff := cmp.Diff(want(0, 10, 1000, "2026-11-23T19:00:00Z", "2026-11-24T00:00:00Z"), read()); diff != "" {
 		t.Errorf("fresh: %s", diff)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sluice/functions/catalog/describe"
 	"sluice/shared/catalog"
 	"sluice/shared/contract"
 	"sluice/shared/problem"
@@ -86,7 +87,7 @@ func Operations(d Deps) []resource.Operation {
 // Tags are the groups that the document sorts the catalog's operations into.
 func Tags() []*huma.Tag {
 	var tags []*huma.Tag
-	for _, m := range Models() {
+	for _, m := range describe.Models() {
 		tags = append(tags, &huma.Tag{Name: m.Name, Description: m.Summary})
 	}
 	return append(tags, &huma.Tag{Name: "Contract", Description: "What a version promises to its consumers."},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sluice/functions/catalog/describe"
 	"sluice/shared/catalog"
 	"sluice/shared/problem"
 	"sluice/shared/resource"
@@ -13,7 +14,7 @@ import (
 
 func (m *manager) subscriptions() resource.Collection[catalog.Subscription, *catalog.Subscription] {
 	return resource.Collection[catalog.Subscription, *catalog.Subscription]{
-		Model: subscriptionModel(), Kind: catalog.KindSubscription, Noun: "subscription", Path: base + "/subscriptions/{id}",
+		Model: describe.Subscription(), Kind: catalog.KindSubscription, Noun: "subscription", Path: base + "/subscriptions/{id}",
 		Store: m.Subscriptions, Identify: named(catalog.KindSubscription, "id"),
 		Location: func(s catalog.Subscription) string { return base + resource.ItemPath("subscriptions", string(s.ID)) },
 		Filters: []resource.Param{

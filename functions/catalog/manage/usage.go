@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"sluice/functions/catalog/describe"
 	"sluice/shared/catalog"
 	"sluice/shared/policy"
 	"sluice/shared/resource"
@@ -34,7 +35,7 @@ func (m *manager) usage() []resource.Operation {
 		Description: "Sums by window and group. The last 24 hours by the hour unless told otherwise; at most 1500 windows. Windows without calls have no point. " +
 			"`calls` are those that reached the forwarder, which the quota counts.",
 		Query: []resource.Param{slug("api", "Only this API; every one that you may see if not given."), slug("version", "Only this version."),
-			{Name: "operation", Schema: shape.Text("Only this operation id.", summaryLength)}, slug("app", "Only this app."), slug("consumer", "Only this consumer."),
+			{Name: "operation", Schema: shape.Text("Only this operation id.", describe.SummaryLength)}, slug("app", "Only this app."), slug("consumer", "Only this consumer."),
 			{Name: "from", Schema: shape.Time("The first window is the one that this lies in.")}, {Name: "to", Schema: shape.Time("The last window begins before this; now if not given.")},
 			{Name: "step", Schema: shape.OneOf("The width of a window.", usage.Steps()...)},
 			{Name: "group_by", Schema: shape.OneOf("What to tell apart.", usage.GroupAPI, usage.GroupVersion, usage.GroupOperation, usage.GroupApp, usage.GroupConsumer, usage.GroupStatus)}},
@@ -49,14 +50,14 @@ func usageModel() shape.Model {
 		return s
 	}
 	return shape.Model{Name: "Usage", Summary: "Sums by window and group.",
-		Example: map[string]any{"points": []any{map[string]any{"at": exampleTime, "group": "orders", "calls": 1200, "errors": 3, "refused": 12,
+		Example: map[string]any{"points": []any{map[string]any{"at": describe.ExampleTime, "group": "orders", "calls": 1200, "errors": 3, "refused": 12,
 			"p50_ms": 12.5, "p90_ms": 30.1, "p99_ms": 110.0, "bytes_in": 240000, "bytes_out": 1800000}}},
 		Fields: []shape.Field{{Name: "points", Always: true, Schema: shape.List("In the order of time, then group.", shape.Object("One group in one window.",
-			needed("at", shape.Time("When the window begins.")), needed("group", shape.Text("The group; empty without `group_by`.", 0)),
-			needed("calls", count("Calls that reached the forwarder.")), needed("errors", count("Those answered with a 5xx.")),
-			needed("refused", count("Calls that were refused, beside these.")),
-			needed("p50_ms", latency("50")), needed("p90_ms", latency("90")), needed("p99_ms", latency("99")),
-			needed("bytes_in", count("Bytes of requests.")), needed("bytes_out", count("Bytes of responses."))), 0)}}}
+			shape.Needed("at", shape.Time("When the window begins.")), shape.Needed("group", shape.Text("The group; empty without `group_by`.", 0)),
+			shape.Needed("calls", count("Calls that reached the forwarder.")), shape.Needed("errors", count("Those answered with a 5xx.")),
+			shape.Needed("refused", count("Calls that were refused, beside these.")),
+			shape.Needed("p50_ms", latency("50")), shape.Needed("p90_ms", latency("90")), shape.Needed("p99_ms", latency("99")),
+			shape.Needed("bytes_in", count("Bytes of requests.")), shape.Needed("bytes_out", count("Bytes of responses."))), 0)}}}
 }
 
 // question is a usage query.
@@ -102,7 +103,7 @@ func moment(call *resource.Call, name string, otherwise time.Time) (time.Time, e
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || at.Year() < 2000 || at.Year() > 9000 {
-		return at, fault("query:"+name, "must be a time such as "+exampleTime)
+		return at, fault("query:"+name, "must be a time such as "+describe.ExampleTime)
 	}
 	return at.UTC(), nil
 }

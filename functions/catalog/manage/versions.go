@@ -8,6 +8,7 @@ import (
 
 	"code.dny.dev/ssrf"
 
+	"sluice/functions/catalog/describe"
 	"sluice/shared/catalog"
 	"sluice/shared/problem"
 	"sluice/shared/resource"
@@ -16,7 +17,7 @@ import (
 
 func (m *manager) versions() resource.Collection[catalog.Version, *catalog.Version] {
 	return resource.Collection[catalog.Version, *catalog.Version]{
-		Model: versionModel(), Kind: catalog.KindVersion, Noun: "version", Path: base + "/apis/{api}/versions/{version}",
+		Model: describe.Version(), Kind: catalog.KindVersion, Noun: "version", Path: base + "/apis/{api}/versions/{version}",
 		Store: m.Versions, Identify: versionRef,
 		Location: func(v catalog.Version) string {
 			return base + resource.ItemPath("apis", string(v.API), "versions", string(v.Version))
@@ -29,10 +30,15 @@ func (m *manager) versions() resource.Collection[catalog.Version, *catalog.Versi
 		Fill:  fillVersion,
 		Owner: m.ownerOfVersion,
 		Judge: func(_ context.Context, before, after *catalog.Version) error {
-			if before != nil && before.Upstream.URL == after.Upstream.URL {
-				return nil
+			if before == nil || before.Upstream.URL != after.Upstream.URL {
+				if err := m.judgeUpstream("/upstream/url", after.Upstream.URL); err != nil {
+					return err
+				}
 			}
-			return m.judgeUpstream(after.Upstream.URL)
+			if f := after.Upstream.Fallback; f != nil && f.URL != "" {
+				return m.judgeUpstream("/upstream/fallback/url", f.URL)
+			}
+			return nil
 		},
 		Keep: func(_ *resource.Call, v catalog.Version) error {
 			if v.State.Served() {
@@ -70,13 +76,13 @@ func (m *manager) ownerOfVersion(ctx context.Context, v catalog.Version) (catalo
 
 // judgeUpstream refuses what the proxy would refuse to dial, as far as the URL itself tells. Names are resolved, and
 // judged again, at each dial.
-func (m *manager) judgeUpstream(address string) error {
+func (m *manager) judgeUpstream(pointer, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || m.Networks != settings.PublicNetworks {
 		return nil // Validate says what is wrong with a URL
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	refusal := fault("/upstream/url", "leads to an address that is not public, which this deployment does not allow")
+	refusal := fault(pointer, "leads to an address that is not public, which this deployment does not allow")
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return refusal
 	}

@@ -32,6 +32,12 @@ type Field struct {
 	Initial any  // of a Given field: the one value that a POST may send, since it is what the platform gives; nil: none
 }
 
+// Needed is a field that must be there when the resource is created.
+func Needed(name string, s *Schema) Field { return Field{Name: name, Schema: s, Needed: true} }
+
+// Optional is a field that need not be there.
+func Optional(name string, s *Schema) Field { return Field{Name: name, Schema: s} }
+
 // Model is what a kind of resource looks like: every schema of it, and its example, come from here.
 type Model struct {
 	Name    string // of the schema: "Team"
@@ -160,6 +166,11 @@ func OneOf[T ~string](description string, allowed ...T) *huma.Schema {
 func Whole(description string, least, most int) *huma.Schema {
 	low, high := float64(least), float64(most)
 	return &huma.Schema{Type: huma.TypeInteger, Format: "int64", Description: description, Minimum: &low, Maximum: &high}
+}
+
+// Boolean is true or false.
+func Boolean(description string) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeBoolean, Description: description}
 }
 
 // Number is a number that is 0 or more.

@@ -1,4 +1,4 @@
-package manage_test
+package describe_test
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"sluice/functions/catalog/manage"
+	"sluice/functions/catalog/describe"
 	"sluice/shared/catalog"
 	"sluice/shared/resource/shape"
 	"sluice/shared/resource/strictjson"
@@ -32,7 +32,7 @@ func kinds() map[string]func() record {
 
 // A field that shared/catalog gains must be described, or nobody can set it and answers break the document.
 func TestAModelHasExactlyTheFieldsOfItsResource(t *testing.T) {
-	for _, m := range manage.Models() {
+	for _, m := range describe.Models() {
 		if diff := cmp.Diff(fieldsOf(reflect.TypeOf(kinds()[m.Name]()).Elem()), namesOf(m.View())); diff != "" {
 			t.Errorf("%s: %s", m.Name, diff)
 		}
@@ -185,7 +185,9 @@ func verdicts(good, bad []string) map[string]bool {
 func judge(t *testing.T, model, pointer, value string) (schema, domain bool) {
 	t.Helper()
 	const limits = `{"rate":{"requests":1000,"seconds":1},"quota":{"requests":1000,"period":"month"}}`
-	whole := map[string]string{"Team": strings.Replace(sales, "email", "chat", 1), "Consumer": acme, "App": shop,
+	whole := map[string]string{
+		"Team":     `{"id":"sales","name":"Sales","contacts":[{"kind":"chat","value":"#sales"}]}`,
+		"Consumer": `{"id":"acme","name":"ACME","kind":"partner"}`, "App": `{"id":"shop","name":"Shop","consumer":"acme"}`,
 		"API": `{"id":"orders","name":"Orders","team":"sales","kind":"rest","audience":"public","sensitivity":"open","tags":[],"limits":` + limits +
 			`,"anonymous":` + limits + `,"operations":{"getOrder":{"cost":1,"limits":` + limits + `}}}`,
 		"Plan": `{"id":"basic","name":"Basic","approval":"manual","rate":{"requests":1,"seconds":1},"quota":{"requests":1,"period":"month"},"operations":{"createOrder":` +
@@ -214,7 +216,7 @@ func judge(t *testing.T, model, pointer, value string) (schema, domain bool) {
 		}
 	}
 	front.Of(at)[steps[len(steps)-1]] = into
-	for _, m := range manage.Models() {
+	for _, m := range describe.Models() {
 		if m.Name == model {
 			faults, err := strictjson.NewSchema(m.Creation()).Check(document, "")
 			if err != nil {
@@ -235,7 +237,7 @@ func judge(t *testing.T, model, pointer, value string) (schema, domain bool) {
 }
 
 func TestEveryExampleIsAGoodResource(t *testing.T) {
-	for _, m := range manage.Models() {
+	for _, m := range describe.Models() {
 		text, err := json.Marshal(m.Example)
 		if err != nil {
 			t.Fatal(err)
