@@ -217,6 +217,7 @@ func (v *Visit) freshen(a Answer) (Answer, error) {
 	if !v.asks.noStore && v.store(whole, true) {
 		status += "; stored"
 	}
+	whole.Header = maps.Clone(whole.Header) // what is kept has the first
 	whole = told(whole, status)
 	if v.request.holds(whole.Header) && whole.Status == http.StatusOK {
 		return notModified(whole.Header), nil
