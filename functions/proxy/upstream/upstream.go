@@ -138,7 +138,7 @@ func New(d Deps) *Client {
 	}
 	instance := d.Instance
 	if instance == "" {
-		instance = rand.Text()
+		instance = rand.Text()[:16] // 80 random bits
 	}
 	c.bulkhead = bulkhead.New(bulkhead.Deps{Slots: d.Slots, Instance: instance, Now: d.Now, Random: c.random})
 	return c
