@@ -19,7 +19,8 @@ import (
 // Access: one conditional UpdateItem, 1 WCU. A step whose answer was lost is repeated, here and by whoever made it: each
 // instance leaves the ID of its last step in one of eight places of the item, which the repetition then meets, so it is not
 // applied twice unless one of the other instances that share the place wrote in between; then it may be, which charges
-// units for nothing and never admits one too many.
+// units for nothing and never admits one too many. A step that gives units back names the ID that it must find there
+// (limit.Step.After): it is never applied twice, and not repeated here, so a refusal means that it was not applied at all.
 func (t *Table) ApplyLimit(ctx context.Context, id string, step limit.Step) (after limit.State, applied bool, err error) {
 	if step.ID == "" {
 		step.ID = t.instance + "." + strconv.FormatUint(t.steps.Add(1), 36)
@@ -33,6 +34,7 @@ func (t *Table) ApplyLimit(ctx context.Context, id string, step limit.Step) (aft
 		return limit.State{}, false, err
 	}
 	after, err = stateOf(i)
+	after.Mark = i.Text(opPlace(step.ID))
 	return after, err == nil && (!refused || i.Text(opPlace(step.ID)) == step.ID), err
 }
 
@@ -64,8 +66,15 @@ func limitWrite(id string, step limit.Step) (items.Write, error) {
 		return items.Write{}, fmt.Errorf("a limit step changes each limit at most once and needs a time to expire: %+v", step)
 	}
 	op := opPlace(step.ID)
-	s := spelling{set: "SET " + op + " = :op, expires_at = :expires", when: "(attribute_not_exists(" + op + ") OR " + op + " <> :op)",
+	fresh := "(attribute_not_exists(" + op + ") OR " + op + " <> :op)"
+	if step.After != "" {
+		fresh = op + " = :after"
+	}
+	s := spelling{set: "SET " + op + " = :op, expires_at = :expires", when: fresh,
 		values: items.Item{":op": items.Text(step.ID), ":expires": items.Number(step.Expires.Unix())}}
+	if step.After != "" {
+		s.values[":after"] = items.Text(step.After)
+	}
 	switch r, set := step.RateAdvance, step.RateSet; {
 	case r != nil:
 		s.set, s.when = s.set+", tat = tat + :by", s.when+" AND tat BETWEEN :min AND :max"
@@ -80,7 +89,7 @@ func limitWrite(id string, step limit.Step) (items.Write, error) {
 	if step.QuotaReset != nil {
 		s.reset(step.QuotaReset)
 	}
-	return items.Write{Key: limitKey(id), Set: s.set, If: s.when, Values: s.values}, nil
+	return items.Write{Key: limitKey(id), Set: s.set, If: s.when, Values: s.values, Once: step.After != ""}, nil
 }
 
 // spelling is a step on its way to become an UpdateItem.

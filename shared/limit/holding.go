@@ -1,7 +1,9 @@
 package limit
 
 import (
+	"math"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"sluice/shared/catalog"
@@ -12,6 +14,8 @@ import (
 type Options struct {
 	Instance string        // no other instance has it, now or ever
 	Skew     time.Duration // how far this instance's clock may be off; see the package
+
+	steps *atomic.Uint64 // that the instance made, of all counters: no two have the same number
 }
 
 // Outcome is what is said to a call.
@@ -32,8 +36,14 @@ type Answer struct {
 	receipt
 }
 
-// receipt is what a call was given, so that it can be undone.
-type receipt struct{ rate, quota, debt int64 }
+// receipt is what a call was given, so that it can be undone, and until when the call may go on with it.
+type receipt struct {
+	rates  [2]batch
+	quota  int64
+	period string
+	debt   int64
+	until  int64
+}
 
 // Holding is what one instance holds of one counter: units that were charged in the store and can be spent from memory. It
 // is a state machine without I/O, clock or goroutine, and not safe for concurrent use. At most one write is under way: what
@@ -50,7 +60,6 @@ type Holding struct {
 	lost    bool     // the answer to pending did not come
 	pace    pace
 	outage  outage
-	steps   uint64
 }
 
 // batch is rate units and until when they may be spent.
@@ -71,11 +80,16 @@ type write struct {
 	grant grant
 	at    int64
 	debt  int64 // units of an overdraft that it charges
-	back  bool  // it gives units back
+	back  bool  // it gives units back, at most once
 }
 
 // NewHolding makes a Holding that knows nothing.
-func NewHolding(o Options) *Holding { return &Holding{options: o} }
+func NewHolding(o Options) *Holding {
+	if o.steps == nil {
+		o.steps = new(atomic.Uint64)
+	}
+	return &Holding{options: o}
+}
 
 // Take spends units for a call: cost of each limit of the claim. It fails if the limits cannot be kept.
 func (h *Holding) Take(claim *decision.Claim, cost int64, now time.Time) (Answer, error) {
@@ -149,16 +163,18 @@ func (h *Holding) covers(cost int64, now time.Time) bool {
 
 // spend takes the cost from what is on hand.
 func (h *Holding) spend(cost int64, now time.Time) Answer {
-	var r receipt
+	r := receipt{until: math.MaxInt64}
 	if h.terms.countsQuota() {
 		h.units.n, h.units.spent, r.quota = h.units.n-cost, h.units.spent+cost, cost
+		r.period, r.until = h.units.period, h.units.until
 	}
+	rated := int64(0)
 	if h.terms.countsRate() {
-		r.rate = h.spendRate(cost)
+		rated = h.spendRate(cost, &r)
 	}
 	h.pace.used += cost
 	h.pace.last = now.UnixNano()
-	return Answer{Outcome: Admitted, Limits: h.stand(now, r.rate < cost), receipt: r}
+	return Answer{Outcome: Admitted, Limits: h.stand(now, rated < cost), receipt: r}
 }
 
 // stand tells how the limits stand after a call that passed; short says that a rate in the shadow did not have enough.
@@ -180,21 +196,36 @@ func (h *Holding) stand(now time.Time, short bool) []Standing {
 }
 
 // spendRate takes rate units, the older ones first, as many as there are.
-func (h *Holding) spendRate(cost int64) (spent int64) {
+func (h *Holding) spendRate(cost int64, r *receipt) (spent int64) {
 	for i := range h.rates {
 		n := min(cost-spent, h.rates[i].n)
 		h.rates[i].n, spent = h.rates[i].n-n, spent+n
+		r.rates[i] = batch{n, h.rates[i].until}
+		if n > 0 && !h.outage.away() {
+			r.until = min(r.until, h.rates[i].until)
+		}
 	}
 	return spent
 }
 
 // GiveBack undoes a Take that admitted, for a call that another counter refused.
 func (h *Holding) GiveBack(a Answer) {
-	h.units.n, h.units.spent = h.units.n+a.quota, h.units.spent-a.quota
-	h.rates[1].n += a.rate
-	h.outage.debt -= a.debt
-	h.pace.used -= max(a.quota, a.rate)
+	if a.quota > 0 && a.period == h.units.period {
+		h.units.n, h.units.spent = h.units.n+a.quota, h.units.spent-a.quota
+	}
+	for _, given := range a.rates {
+		for i := range h.rates {
+			if given.n > 0 && h.rates[i].until == given.until {
+				h.rates[i].n += given.n
+			}
+		}
+	}
+	h.outage.debt = max(0, h.outage.debt-a.debt)
+	h.pace.used = max(0, h.pace.used-a.quota)
 }
+
+// Good reports whether the call that got the answer may still go on with it: it may have waited for another counter.
+func (a Answer) Good(now time.Time) bool { return a.until == 0 || now.UnixNano() < a.until }
 
 // refuses reports whether the last seen State proves that the cost does not fit.
 func (h *Holding) refuses(cost int64, now time.Time) bool {
@@ -224,6 +255,5 @@ func (h *Holding) known(now time.Time) bool {
 
 // name gives a step an ID.
 func (h *Holding) name() string {
-	h.steps++
-	return h.options.Instance + "." + strconv.FormatUint(h.steps, 36)
+	return h.options.Instance + "." + strconv.FormatUint(h.options.steps.Add(1), 36)
 }

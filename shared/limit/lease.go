@@ -97,7 +97,7 @@ func (h *Holding) begin(w write) Step {
 
 // worthwhile reports whether a write whose answer was lost should be shown again: what it gives could still be spent.
 func (w *write) worthwhile(at int64) bool {
-	return w != nil && (w.back || w.debt > 0 || w.grant.hand.quota > 0 && at < w.grant.until.UnixNano() || at < w.at+int64(lifetime))
+	return w != nil && !w.back && (w.debt > 0 || w.grant.hand.quota > 0 && at < w.grant.until.UnixNano() || at < w.at+int64(lifetime))
 }
 
 // Crossing says that a quota has come to a part of its number. Exactly one instance is told of each.
@@ -114,6 +114,7 @@ func (h *Holding) Told(after State, applied bool, now time.Time) []Crossing {
 	h.outage = outage{debt: h.outage.debt}
 	if w == nil || !applied {
 		h.wait(after)
+		h.keep(w)
 		return nil
 	}
 	h.outage.debt -= w.debt
@@ -131,6 +132,15 @@ func (h *Holding) Told(after State, applied bool, now time.Time) []Crossing {
 	}
 	h.wait(after)
 	return h.crossings(w)
+}
+
+// keep puts units back on hand that the store has not taken: another instance had written.
+func (h *Holding) keep(w *write) {
+	if w == nil || !w.back || h.units.until == 0 || h.state.Period != h.units.period {
+		return
+	}
+	n := -w.step.QuotaAdd.Units
+	h.units.n, h.units.spent = h.units.n+n, h.units.spent-w.step.QuotaAdd.Risk-n
 }
 
 // receive puts quota units on hand. Those of an earlier period stay good if they were charged to this one too.
@@ -219,13 +229,13 @@ func (h *Holding) Renewable(now time.Time) bool {
 
 // Return makes the write that gives quota units back which nobody has spent of for a second; with all, every one, and it
 // tells what was spent. ok is false if there is nothing to write, or a write is under way. What is given back can no longer be
-// spent, whatever becomes of the write. Rate units are not given back: they flow back by themselves within the same second.
+// spent, unless Told says that the store did not take it; then try again. Rate units are not given back: they flow back by themselves within the same second.
 func (h *Holding) Return(all bool, now time.Time) (s Step, ok bool) {
 	at := now.UnixNano()
 	h.lapse(at)
 	u := h.units
 	switch {
-	case h.pending != nil && !h.lost:
+	case h.pending != nil && !h.lost, h.state.Mark == "":
 		return Step{}, false
 	case all && u.n == 0 && u.spent == 0, !all && (u.n == 0 || at-h.pace.last < int64(idleAfter)):
 		return Step{}, false
@@ -239,6 +249,6 @@ func (h *Holding) Return(all bool, now time.Time) (s Step, ok bool) {
 	}
 	h.units.n, h.units.spent = 0, 0
 	h.lost = false
-	s = Step{QuotaAdd: add, Expires: h.terms.expires(h.state, u.period, now)}
+	s = Step{After: h.state.Mark, QuotaAdd: add, Expires: h.terms.expires(h.state, u.period, now)}
 	return h.begin(write{step: s, at: at, back: true}), true
 }

@@ -10,6 +10,9 @@ type State struct {
 	Risk    int64  // those of them that nobody has told to be spent: on lease, or lost with an instance
 	AheadOf string // the period behind Period, once units near the boundary were charged to both; else ""
 	Ahead   int64  // units charged to AheadOf so far
+
+	// Mark is the ID of the last step of the instances that share a place with whoever looks.
+	Mark string
 }
 
 // Step is one conditional change of a State: it is applied as a whole or not at all. It is made from a guess of the
@@ -19,7 +22,10 @@ type State struct {
 type Step struct {
 	// ID tells a repeated step from a new one: a store that is shown a step again, because its answer was lost, does not
 	// apply it twice while it remembers the ID. It is "<instance>.<number>"; "" is never remembered.
-	ID          string
+	ID string
+	// After is the Mark that the State must have, where it is not "". A step that gives units back has it: it is applied
+	// once or not at all, and never repeated, so a refusal says for sure that it was not.
+	After       string
 	RateAdvance *RateAdvance
 	RateSet     *RateSet
 	QuotaAdd    *QuotaAdd
@@ -72,12 +78,13 @@ type Ahead struct {
 }
 
 // Apply does the step to a State as a store does, and reports whether the State allowed it. It is the meaning of a Step,
-// but for its ID: stores are tested against it.
+// but for repeated ones: stores are tested against it.
 func (s Step) Apply(to State) (after State, applied bool) {
-	if !s.rateFits(to) || !s.quotaFits(to) {
+	if !s.rateFits(to) || !s.quotaFits(to) || s.After != "" && to.Mark != s.After {
 		return to, false
 	}
 	after = to
+	after.Mark = s.ID
 	if s.RateAdvance != nil {
 		after.TAT += s.RateAdvance.By
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/shared/decision"
@@ -21,6 +22,7 @@ type Store interface {
 
 // The Taker's bounds.
 const (
+	maxRounds   = 3               // of a call through its counters
 	maxTries    = 20              // writes for the calls that wait, each from a better guess than the last
 	writeWithin = 2 * time.Second // one of them
 	generation  = 4096            // counters in one of the two generations of known ones
@@ -47,6 +49,7 @@ type Taker struct {
 func NewTaker(store Store, now func() time.Time, o Options) *Taker {
 	quiet := make(chan struct{})
 	close(quiet)
+	o.steps = new(atomic.Uint64)
 	return &Taker{store: store, now: now, options: o, known: [2]map[string]*account{{}, {}}, holders: map[*account]struct{}{}, quiet: quiet}
 }
 
@@ -57,8 +60,14 @@ type account struct {
 	holding *Holding
 	busy    bool     // a write is under way, or about to be
 	queue   []*claim // waits for it, in order of arrival
-	back    *Step    // gives units back, before anything else is written
+	back    *back    // to be written before anything else
 	cause   error    // why the last write was not answered
+}
+
+// back is a step that gives units back; all says that it is all of them.
+type back struct {
+	Step
+	all bool
 }
 
 // claim is one call that waits.
@@ -78,15 +87,26 @@ type outcome struct {
 // allow the call without, or if too many others interfere; the context's own if it ends while the call waits; any other if the
 // limits cannot be kept.
 func (t *Taker) Take(ctx context.Context, claims []decision.Claim, cost int) (Verdict, error) {
-	v := Verdict{Admitted: 1}
 	units := int64(max(1, cost))
+	for range maxRounds {
+		v, good, err := t.round(ctx, claims, units)
+		if good || err != nil {
+			return v, err
+		}
+	}
+	return Verdict{}, problem.New(problem.Unavailable, "the limits take too long to check at the moment; try again shortly")
+}
+
+// round takes units of each counter. good is false if what one gave was no longer good when the last one had given.
+func (t *Taker) round(ctx context.Context, claims []decision.Claim, units int64) (v Verdict, good bool, err error) {
+	v.Admitted = 1
 	var paid [8]Answer
 	answers := paid[:0]
 	for i := range claims {
 		a, err := t.take(ctx, &claims[i], units)
 		if err != nil {
 			t.giveBack(claims[:i], answers)
-			return Verdict{}, fmt.Errorf("take limits: %w", err)
+			return Verdict{}, false, fmt.Errorf("take limits: %w", err)
 		}
 		if v.Limits == nil {
 			v.Limits = a.Limits
@@ -95,11 +115,18 @@ func (t *Taker) Take(ctx context.Context, claims []decision.Claim, cost int) (Ve
 		}
 		if a.Outcome == Refused {
 			t.giveBack(claims[:i], answers)
-			return Verdict{Limits: v.Limits, RetryAfter: patience(v.Limits)}, nil
+			return Verdict{Limits: v.Limits, RetryAfter: patience(v.Limits)}, true, nil
 		}
 		answers = append(answers, a)
 	}
-	return v, nil
+	now := t.now()
+	for _, a := range answers {
+		if !a.Good(now) {
+			t.giveBack(claims, answers)
+			return Verdict{}, false, nil
+		}
+	}
+	return v, true, nil
 }
 
 // giveBack undoes what counters gave to a call that another one refused.
@@ -206,27 +233,28 @@ func (t *Taker) work(a *account) {
 
 // write makes one write for an account and answers the calls that it settles. more says that others still wait.
 func (t *Taker) write(a *account) (answered, more bool) {
-	step, pause, ok := t.next(a)
+	step, pause, returns, ok := t.next(a)
 	if ok {
 		if pause > 0 {
 			time.Sleep(pause)
 		}
-		t.apply(a, step)
+		t.apply(a, step, returns)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return a.serve(t.now()) || !ok, len(a.queue) > 0
+	return a.serve(t.now()) || !ok, len(a.queue) > 0 || a.back != nil
 }
 
-// next gives the write that is due, after a pause. If there is none although a call waits, the call is refused.
-func (t *Taker) next(a *account) (s Step, pause time.Duration, ok bool) {
+// next gives the write that is due, after a pause; returns is what gives units back. If there is none although a call waits,
+// the call is refused.
+func (t *Taker) next(a *account) (s Step, pause time.Duration, returns *back, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if back := a.back; back != nil {
-		a.back = nil
-		return *back, 0, true
-	}
 	now := t.now()
+	if returns = a.back; returns != nil {
+		a.back = nil
+		return returns.Step, 0, returns, true
+	}
 	a.serve(now)
 	need, first := a.needs()
 	if len(a.queue) == 0 && a.holding.outage.away() {
@@ -238,11 +266,11 @@ func (t *Taker) next(a *account) (s Step, pause time.Duration, ok bool) {
 		a.queue = slices.Delete(a.queue, 0, 1)
 		c.done <- outcome{answer: a.holding.Refuse(c.cost, now)}
 	}
-	return s, min(notBefore.Sub(now), longest), ok
+	return s, min(notBefore.Sub(now), longest), nil, ok
 }
 
 // apply shows a step to the store, and tells the Holding what became of it.
-func (t *Taker) apply(a *account, step Step) {
+func (t *Taker) apply(a *account, step Step, returns *back) {
 	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
 	defer cancel()
 	after, applied, err := t.store.Apply(ctx, a.counter, step)
@@ -253,8 +281,13 @@ func (t *Taker) apply(a *account, step Step) {
 		return
 	}
 	t.crossing = append(t.crossing, a.holding.Told(after, applied, t.now())...)
-	if applied {
+	switch {
+	case applied:
 		t.holders[a] = struct{}{}
+	case returns != nil: // somebody had written in between
+		if again, ok := a.holding.Return(returns.all, t.now()); ok {
+			a.back = &back{again, returns.all}
+		}
 	}
 }
 
@@ -341,7 +374,7 @@ func (t *Taker) returns(all bool, now time.Time) {
 			}
 			continue
 		}
-		a.back = &step
+		a.back = &back{step, all}
 		t.begin(a)
 	}
 }

@@ -81,6 +81,7 @@ func stepConditions(t *testing.T, b bench) {
 				}
 				after, applied, err := table.ApplyLimit(t.Context(), name, s)
 				must(t, err, "step")
+				after.Mark = ""
 				return after, applied
 			}
 			if _, made := step(c.from); !made {
@@ -165,7 +166,7 @@ func stepMeaning(t *testing.T, b bench) {
 	for range 40 {
 		id, state := fmt.Sprint(random.Uint64()), limit.State{}
 		for range 20 {
-			s := limit.Step{ID: fmt.Sprintf("i%d.%d", random.IntN(3), random.Uint64()), Expires: noon}
+			s := limit.Step{ID: fmt.Sprintf("i.%d", random.Uint64()), Expires: noon}
 			switch random.IntN(3) {
 			case 0:
 				least := n() // no step of ours has bounds that cross
@@ -182,6 +183,12 @@ func stepMeaning(t *testing.T, b bench) {
 			}
 			if s.QuotaAdd != nil && s.QuotaAdd.Period == "" {
 				s.QuotaAdd = nil // none of ours has no period
+			}
+			switch random.IntN(6) {
+			case 0:
+				s.After = state.Mark
+			case 1:
+				s.After = "i.0"
 			}
 			want, fits := s.Apply(state)
 			got, ok, err := table.ApplyLimit(t.Context(), id, s)

@@ -15,7 +15,7 @@ func (p *Proxy) lookUp(ctx context.Context, c *call) error {
 		return nil
 	}
 	e := c.event
-	c.visit = p.cache.Look(ctx, cache.Request{Method: e.RequestContext.HTTP.Method, Query: e.RawQueryString, Header: e.Headers,
+	c.visit = p.cache.Look(ctx, &cache.Request{Method: e.RequestContext.HTTP.Method, Query: e.RawQueryString, Header: e.Headers,
 		Cookies: len(e.Cookies) > 0, Body: len(c.body) > 0, Caller: d.Caller, Target: d.Target})
 	if denial := c.visit.Denial; denial != nil {
 		return &refusal{Denial: *denial}
