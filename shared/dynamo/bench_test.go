@@ -146,3 +146,12 @@ func BenchmarkClientCredential(b *testing.B) {
 		return err
 	})
 }
+
+// BenchmarkOpen is what a cold start spends on the client, its first call included and the network not.
+func BenchmarkOpen(b *testing.B) {
+	answers := canned(`{"Item":{"pk":{"S":"credential#0f1e2d"},"sk":{"S":"self"},"doc":{"S":"{}"}}}`)
+	measured(b, func() error {
+		_, err := answers.open(b).Credential(b.Context(), "0f1e2d")
+		return err
+	})
+}

@@ -41,7 +41,7 @@ func WithTransport(rt http.RoundTripper) Option { return func(w *items.World) { 
 // WithTimeout bounds each attempt of a call; 3 s unless told.
 func WithTimeout(d time.Duration) Option { return func(w *items.World) { w.Timeout = d } }
 
-// WithClock replaces the clock that judges whether an item has expired.
+// WithClock replaces the clock that judges whether an item has expired, and that dates the signatures of calls.
 func WithClock(now func() time.Time) Option { return func(w *items.World) { w.Now = now } }
 
 // WithSleep replaces the pause between attempts. It must return ctx.Err() once ctx is done.

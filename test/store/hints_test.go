@@ -176,7 +176,8 @@ func alertRace(t *testing.T, b bench) {
 	for n := range 24 {
 		all.Go(func() {
 			net := &network{plan: func(_ string, call int) fault { return []fault{fine, loseAnswer, loseRequest}[(n+call)%3] }}
-			is, err := b.open(t, newHand().skewed(0), dynamo.WithTransport(net)).PutAlert(t.Context(), alert("2026-11", "quota", 80), noon.Add(time.Hour))
+			table := b.open(t, newHand().skewed(0), dynamo.WithTransport(net))
+			is, err := table.PutAlert(t.Context(), alert("2026-11", "quota", 80), noon.Add(time.Hour))
 			if err != nil {
 				t.Error(err)
 			}

@@ -7,12 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	smithyendpoints "github.com/aws/smithy-go/endpoints"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 
@@ -45,14 +45,12 @@ func newClient(cfg settings.Table, w World) (*dynamodb.Client, error) {
 	if transport == nil {
 		transport = newTransport()
 	}
-	step := &signing{endpoint: endpoint.URI, who: identity(cfg), region: cfg.Region, signer: v4.NewSigner(), now: w.Now,
+	step := &signing{endpoint: endpoint, who: identity(cfg), region: cfg.Region, signer: v4.NewSigner(), now: w.Now,
 		agent: []string{"sluice"}}
 	return dynamodb.New(dynamodb.Options{
 		Region:                          cfg.Region,
 		HTTPClient:                      sender{transport, w.Timeout},
-		EndpointResolverV2:              endpoint,
 		Retryer:                         aws.NopRetryer{},
-		AccountIDEndpointMode:           aws.AccountIDEndpointModeDisabled,
 		DisableValidateResponseChecksum: true, // TLS guards the bytes
 		Logger:                          logging.Nop{},
 		APIOptions:                      []func(*middleware.Stack) error{step.install},
@@ -74,21 +72,14 @@ func newTransport() *http.Transport {
 	}
 }
 
-// fixedEndpoint answers the same for every call: the SDK's rules cost CPU on each, and nothing they look at changes.
-type fixedEndpoint struct{ smithyendpoints.Endpoint }
-
-// ResolveEndpoint gives the endpoint that was found when the table was opened.
-func (f fixedEndpoint) ResolveEndpoint(context.Context, dynamodb.EndpointParameters) (smithyendpoints.Endpoint, error) {
-	return f.Endpoint, nil
-}
-
-func resolve(cfg settings.Table) (fixedEndpoint, error) {
+// resolve finds where the calls go, once: the SDK's rules cost CPU on each call, and nothing they look at changes.
+func resolve(cfg settings.Table) (url.URL, error) {
 	params := dynamodb.EndpointParameters{Region: aws.String(cfg.Region)}
 	if cfg.Endpoint != "" {
 		params.Endpoint = aws.String(cfg.Endpoint)
 	}
 	found, err := dynamodb.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), params.WithDefaults())
-	return fixedEndpoint{found}, err
+	return found.URI, err
 }
 
 func identity(cfg settings.Table) aws.Credentials {

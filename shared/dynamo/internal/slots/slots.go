@@ -7,9 +7,9 @@
 // disturb each other; those of replace do, and then decide anew by the map that the store answered with.
 //
 // Lost answers. A repeated join or replace finds its own entry and is answered by it; an entry is never made shorter, so a
-// request that arrives late, behind a longer one, changes nothing. One that arrives after the slot was freed takes it until
-// its time passes: too much is counted, and never too little. A late Free would take away a later slot of the same name: so
-// a name that was freed must not come back.
+// request that arrives late, behind a longer one, changes nothing. One that arrives after the slot was freed, or refused to
+// its repetition, takes it until its time passes: too much is counted, and never too little. A late Free would take away a
+// later slot of the same name: so a name that was freed must not come back.
 package slots
 
 import (
