@@ -20,6 +20,7 @@ var slots = []guarantee{
 	{"a slot counts until its time and one second have passed", slotMargin},
 	{"500 holders with the longest names fit, and all of them can be replaced once they have passed", slotsFull},
 	{"what no slot can be is refused before anything is sent", slotsImpossible},
+	{"slots do what a model of them does, for random calls, a most that changes and a clock that moves", slotsAsModel},
 	{"of many who are the first at once, as many as allowed hold a slot", slotsNew},
 	{"of many who find the slots of the dead, as many as allowed hold a slot", slotsOfTheDead},
 	{"a slot whose answer is lost is held once, freed once, and taken by no late request for longer than asked", slotsLost},
