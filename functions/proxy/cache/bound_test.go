@@ -74,25 +74,44 @@ func TestWhatWasUsedLastStays(t *testing.T) {
 
 func TestVariantsAreBounded(t *testing.T) {
 	c := cache.New(1<<20, func() time.Time { return noon })
-	with := func(i int) *cache.Request {
-		r := asked("/")
-		r.Header["accept-encoding"] = fmt.Sprint(i)
-		return r
-	}
+	coding := func(i int) *cache.Request { return with(asked("/"), "accept-encoding", fmt.Sprint(i)) }
 	for i := range 40 {
-		if _, err := c.Look(t.Context(), with(i)).Finish(told(nil)); err != nil {
+		if _, err := c.Look(t.Context(), coding(i)).Finish(told(nil)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	n := 0
 	for i := range 40 {
-		if there(t, c, with(i)) {
+		if there(t, c, coding(i)) {
 			n++
 		}
 	}
-	if n != 16 || !there(t, c, with(39)) {
+	if n != 16 || !there(t, c, coding(39)) {
 		t.Errorf("%d variants are kept", n)
 	}
+}
+
+func TestAnAnswerTakesThePlaceOfTheSame(t *testing.T) {
+	c := cache.New(1<<20, func() time.Time { return noon })
+	kept(t, c, "/", nil)
+	one := c.Bytes()
+	both := [2]*cache.Visit{}
+	for i := range both { // neither sees the other's answer
+		both[i] = c.Look(t.Context(), with(asked("/"), "cache-control", "no-cache"))
+	}
+	for _, v := range both {
+		if _, err := v.Finish(told(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.Bytes() != one {
+		t.Errorf("one answer counts %d bytes, thrice %d", one, c.Bytes())
+	}
+}
+
+func with(r *cache.Request, name, value string) *cache.Request {
+	r.Header[name] = value
+	return r
 }
 
 func TestWhatDoesNotFitAtAllIsNotKept(t *testing.T) {

@@ -53,13 +53,13 @@ func judge(a *Answer, byDefault, graceByDefault time.Duration, asked, now time.T
 
 // initialAge is the age of an answer when it arrived (§4.2.3).
 func initialAge(h http.Header, date, asked, now time.Time) time.Duration {
-	apparent := max(0, now.Sub(date))
+	apparent := now.Sub(date)
 	said, _, _ := strings.Cut(first(h, "Age"), ",") // the first of several, as §5.1 has it
 	told := time.Duration(deltaSeconds(strings.TrimSpace(said)))*time.Second + max(0, now.Sub(asked))
 	return max(apparent, told)
 }
 
-// lifetime is how long an answer is fresh (§4.2.1).
+// lifetime is how long an answer that may be kept is fresh (§4.2.1).
 func lifetime(a *Answer, d *directives, date time.Time, byDefault time.Duration) time.Duration {
 	switch expires := a.Header["Expires"]; {
 	case d.sMaxAge != none:
@@ -72,10 +72,8 @@ func lifetime(a *Answer, d *directives, date time.Time, byDefault time.Duration)
 			return 0
 		}
 		return max(0, at.Sub(date))
-	case d.public || understoodAlone(a.Status):
-		return byDefault
 	}
-	return 0
+	return byDefault
 }
 
 // understood lists the statuses whose answers are kept. 206 and 304 are parts of others; a failure of the upstream is not to

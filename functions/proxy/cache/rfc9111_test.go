@@ -37,6 +37,8 @@ var storing = []requirement{
 	{"§5.2.2.3 must-understand does not make an unknown status kept", []string{"GET > 299 | Cache-Control: max-age=60, must-understand | =one => asked 299 one", "GET => asks"}},
 	{"§5.2 directives are read whatever their case, and unknown ones are skipped", []string{
 		"GET > 200 | Cache-Control: Foo=\"a, no-store\", MAX-AGE=60 | =one => asked one", "GET => hit one"}},
+	{"§5.2 what is quoted is no directive", []string{
+		`GET > 200 | Cache-Control: foo="a, no-store, b", bar="\", no-store, \"", max-age=60 | =one => asked one`, "GET => hit one"}},
 	{"§5.2 directives in several lines are one list", []string{"GET > 200 | Cache-Control: max-age=60 | Cache-Control: no-store | =one => asked one", "GET => asks"}},
 	{"§5.2.1.5 a request with no-store leaves nothing", []string{
 		"GET | cache-control: no-store > 200 | Cache-Control: max-age=60 | =one => asked one", "GET => asks"}},
@@ -103,6 +105,7 @@ var freshness = []requirement{
 	{"§4.2.1 a max-age that is no number is stale", []string{"GET > 200 | Cache-Control: max-age=1.5 | =one => asked one", "GET => asks"}},
 	{"§5.2 a quoted argument is read", []string{`GET > 200 | Cache-Control: max-age="60" | =one => asked one`, "GET => hit one"}},
 	{"§1.2.2 a number too large for anybody is for ever", []string{"GET > 200 | Cache-Control: max-age=99999999999999999999 | =one => asked one", "+1000h GET => hit one"}},
+	{"§1.2.2 nor does it come around to 0", []string{"GET > 200 | Cache-Control: max-age=18446744073709551616 | =one => asked one", "GET => hit one"}},
 	{"§4.2.3 the Age that an upstream's cache tells counts", []string{
 		"GET > 200 | Cache-Control: max-age=60 | Age: 50 | =one => asked one", "+9s GET => hit one [Age: 59]", "+1s GET => asks"}},
 	{"§4.2.3 an old Date counts", []string{

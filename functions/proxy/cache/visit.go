@@ -87,14 +87,12 @@ func (v *Visit) classify() {
 	}
 }
 
-// partition is whose answers the request may see besides those for all, "" for nobody's.
+// partition is whose answers the request may see besides those for all, "" for nobody's. Who has no credential has no app, and no
+// app is without a name.
 func (r *Request) partition() string {
 	_, cookie := r.Header["cookie"]
-	switch {
-	case r.Cookies || cookie:
+	if r.Cookies || cookie {
 		return ""
-	case r.Caller.App == "":
-		return "anonymous"
 	}
 	var b [96]byte
 	whose := append(append(b[:0], "app "...), r.Caller.App...)
