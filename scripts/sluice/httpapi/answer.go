@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/textproto"
 	"strconv"
@@ -21,27 +22,30 @@ func writeAnswer(w http.ResponseWriter, method string, out events.APIGatewayV2HT
 	if out.StatusCode < 200 || out.StatusCode > 599 {
 		return fmt.Errorf("%w: status %d", errAnswer, out.StatusCode)
 	}
-	body := []byte(nil)
+	body := out.Body
 	if out.IsBase64Encoded {
 		decoded, err := base64.StdEncoding.DecodeString(out.Body)
 		if err != nil {
 			return fmt.Errorf("%w: the body is not base64: %w", errAnswer, err)
 		}
-		body = decoded
-	} else {
-		body = []byte(out.Body)
+		body = string(decoded)
 	}
 	h := w.Header()
+	values := make([]string, 0, len(out.Headers)+2) // one piece of memory for all of them
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
 	length := strconv.Itoa(len(body))
 	for name, value := range out.Headers {
-		switch name = textproto.CanonicalMIMEHeaderKey(name); name {
+		switch name = canonical(name); name {
 		case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
 		case "Content-Length":
 			if method == http.MethodHead && value != "" && strings.Trim(value, "0123456789") == "" {
 				length = value // what GET would have sent
 			}
 		default:
-			h[name] = []string{value}
+			set(name, value)
 		}
 	}
 	if len(out.Cookies) > 0 {
@@ -51,13 +55,26 @@ func writeAnswer(w http.ResponseWriter, method string, out events.APIGatewayV2HT
 		w.WriteHeader(out.StatusCode)
 		return nil
 	}
-	h["Content-Length"] = []string{length}
-	if _, set := h["Content-Type"]; !set && len(body) > 0 {
-		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
+	set("Content-Length", length)
+	if _, there := h["Content-Type"]; !there && body != "" {
+		set("Content-Type", "text/plain; charset=utf-8")
 	}
 	w.WriteHeader(out.StatusCode)
 	if method != http.MethodHead {
-		_, _ = w.Write(body) // a client that is gone needs no answer
+		_, _ = io.WriteString(w, body) // a client that is gone needs no answer
 	}
 	return nil
+}
+
+// canonical writes a header name as net/http does, without an allocation for those that almost every answer has.
+func canonical(name string) string {
+	switch name {
+	case "ratelimit":
+		return "Ratelimit"
+	case "ratelimit-policy":
+		return "Ratelimit-Policy"
+	case "x-request-id":
+		return "X-Request-Id"
+	}
+	return textproto.CanonicalMIMEHeaderKey(name)
 }
