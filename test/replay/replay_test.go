@@ -32,6 +32,17 @@ const (
 	adminKey = "sla_events-are-replayed-by-tests-0001"
 )
 
+// catalogue is a contract that anybody may read by, and some may write by.
+const catalogue = `
+openapi: 3.1.0
+info: {title: Catalogue, version: "1"}
+paths:
+  /products:
+    get: {operationId: listProducts, responses: {"200": {description: products}}}
+    post: {operationId: addProduct, security: [{key: [products:write]}], responses: {"201": {description: added}}}
+components: {securitySchemes: {key: {type: apiKey, in: header, name: x-api-key}}}
+`
+
 type m = map[string]any
 
 // seed makes what the events speak of.
@@ -47,6 +58,13 @@ func seed(t *testing.T) *platform.Platform {
 	p.Admin(201, "POST", "/consumers", m{"id": "acme", "name": "Acme", "kind": "partner"})
 	p.Admin(201, "POST", "/apps", m{"id": "shop", "name": "Shop", "consumer": "acme"})
 	p.Admin(201, "POST", "/subscriptions", m{"app": "shop", "api": "orders", "plan": "free"})
+	p.Admin(201, "POST", "/apis", m{"id": "catalogue", "name": "Catalogue", "team": "sales", "kind": "rest", "audience": "public", "sensitivity": "open",
+		"anonymous":  m{"rate": m{"requests": 5, "seconds": 60}},
+		"limits":     m{"quota": m{"requests": 100_000, "period": "month", "anchor_day": 15, "shadow": true}},
+		"operations": m{"listProducts": m{"cost": 3, "limits": m{"rate": m{"requests": 50, "seconds": 1}}}}})
+	p.Admin(201, "POST", "/apis/catalogue/versions", m{"version": "v1", "upstream": m{"url": "https://catalogue.example.com"}})
+	p.Admin(201, "PUT", "/apis/catalogue/versions/v1/contract", catalogue)
+	p.Admin(200, "POST", "/apis/catalogue/versions/v1/transitions", m{"to": "published"})
 	w := catalog.Write{Actor: catalog.Actor{ID: "system"}, Action: "seed", At: p.Clock.Now().UTC()}
 	key := catalog.Key{ID: "0190a0b0-0000-4000-8000-000000000001", App: "shop"}
 	key.Hash, key.Prefix = parsed(t, appKey)

@@ -47,10 +47,10 @@ func things(upstreamURL string) []thing {
 		{"/apis/orders/versions/v1", "/apis/orders/versions", object{"version": "v1", "upstream": object{"url": upstreamURL, "timeout_ms": 5000}}},
 		{"/plans/free", "/plans", object{"id": "free", "name": "Free: read, 5 calls in 10 s, 1,000 a day", "approval": "automatic",
 			"rate": object{"requests": 5, "seconds": 10, "burst": 5}, "quota": object{"requests": 1000, "period": "day"},
-			"scopes": []string{"orders:read"}}},
+			"scopes": []string{"orders:read"}, "priority": "low", "on_store_outage": "closed"}},
 		{"/plans/gold", "/plans", object{"id": "gold", "name": "Gold: read and write, 50 calls a second, a million a month", "approval": "manual",
 			"rate": object{"requests": 50, "seconds": 1, "burst": 100}, "quota": object{"requests": 1_000_000, "period": "month"},
-			"scopes": []string{"orders:read", "orders:write"}}},
+			"scopes": []string{"orders:read", "orders:write"}, "priority": "high", "on_store_outage": "open", "overdraft": 1000}},
 		{"/plans/internal", "/plans", object{"id": "internal", "name": "Internal: everything, 200 calls a second", "approval": "automatic",
 			"rate": object{"requests": 200, "seconds": 1, "burst": 400}, "scopes": []string{"orders:read", "orders:write", "orders:report"}}},
 	}
