@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -45,7 +48,14 @@ func TestASmallRunMeasuresBothSidesAndLeavesNothingBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
-	report, err := bench.Call(t.Context(), bench.Options{Program: self, Root: root, Requests: 300, Connections: 8, Rounds: 1, StoreCalls: 40, Output: "text"})
+	peer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Key") != "k" || r.URL.Path != "/things/42" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer peer.Close()
+	report, err := bench.Call(t.Context(), bench.Options{Program: self, Root: root, Requests: 300, Connections: 8, Rounds: 1, StoreCalls: 40,
+		GapCalls: 2, Gap: 10 * time.Millisecond, UpstreamMs: 20, Against: []string{"peer=" + peer.URL + "/things/42,x-key=k"}, Output: "text"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +63,12 @@ func TestASmallRunMeasuresBothSidesAndLeavesNothingBehind(t *testing.T) {
 		t.Error(err)
 	}
 	one := report.Rounds[0]
-	if one.Floor.P50 <= 0 || one.Gateway.P50 <= 0 || one.Gateway.RSS <= 0 || one.Gateway.CPU <= 0 || one.Gateway.WithEngine < one.Gateway.CPU {
+	if one.Floor.P50 <= 0 || one.Gateway.P50 <= 0 || one.Gateway.RSS <= 0 || one.Gateway.CPU <= 0 || one.Gateway.WithEngine < one.Gateway.CPU ||
+		one.Gateway.Allocations < 10 || one.Upstream.P50 <= 0 || one.Others["peer"].P999 <= 0 {
 		t.Errorf("figures are missing: %+v", one)
 	}
-	if s := report.Store; s.Alone.WritesPerCall <= 0 || s.Crowd.WritesPerCall <= 0 || s.Crowd.WritesPerCall > 2 {
+	if s := report.Store; s.Alone.WritesPerCall <= 0 || s.Crowd.WritesPerCall <= 0 || s.Crowd.WritesPerCall > 2 ||
+		s.Alone.WriteUnitsPerCall < s.Alone.WritesPerCall || s.Gaps == nil || s.Gaps.WriteUnitsPerCall <= 0 {
 		t.Errorf("calls that are counted and billed write to the store: %+v", s)
 	}
 	left, err := os.ReadDir(os.TempDir())
@@ -67,7 +79,7 @@ func TestASmallRunMeasuresBothSidesAndLeavesNothingBehind(t *testing.T) {
 	if err := report.Print(&text, "text"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"floor", "gateway", "ratio", "a lone consumer", "repeat: bin/sluice bench call --requests 300"} {
+	for _, want := range []string{"floor", "gateway", "ratio", "peer", "USD for a million calls", "apart", "machine: ", "a lone consumer", "repeat: bin/sluice bench call --requests 300"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text.String())
 		}
@@ -94,7 +106,8 @@ func TestARunThatIsEndedEnds(t *testing.T) {
 func TestBoundsAreHeld(t *testing.T) {
 	for name, args := range map[string][]string{
 		"no requests": {"--requests", "0"}, "too many connections": {"--connections", "5000"}, "no rounds": {"--rounds", "0"},
-		"negative store calls": {"--store-calls", "-1"}, "an unknown output": {"--output", "xml"},
+		"negative store calls": {"--store-calls", "-1"}, "an unknown output": {"--output", "xml"}, "a peer elsewhere": {"--against", "x=http://192.0.2.1/"},
+		"a price list that is not there": {"--prices", "/nonexistent"}, "a long gap": {"--gap", "2h"},
 	} {
 		c := bench.Command()
 		c.SetArgs(append([]string{"call"}, args...))
@@ -103,6 +116,38 @@ func TestBoundsAreHeld(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func TestAPeerIsReadAndItsRequestWritten(t *testing.T) {
+	p, err := bench.ParsePeer("kong=http://localhost:8000/a?b=c,apikey=se=cret,Host=api.example,pid=42")
+	if err != nil || p.Name != "kong" || p.PID != 42 || p.Target.Address != "localhost:8000" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	for _, want := range []string{"GET /a?b=c HTTP/1.1\r\nHost: api.example\r\n", "\r\nApikey: se=cret\r\n", "\r\n\r\n"} {
+		if !strings.Contains(string(p.Target.Request), want) {
+			t.Errorf("the request %q lacks %q", p.Target.Request, want)
+		}
+	}
+	for name, text := range map[string]string{
+		"no name": "=http://127.0.0.1", "a name that is taken": "floor=http://127.0.0.1", "no URL": "x", "TLS": "x=https://127.0.0.1",
+		"another machine": "x=http://192.0.2.1", "a name that may be one": "x=http://api.example", "a password": "x=http://a:b@127.0.0.1",
+		"a header without value": "x=http://127.0.0.1,secret", "a header of two lines": "x=http://127.0.0.1,a=secret\r\nb", "a pid that is none": "x=http://127.0.0.1,pid=0",
+	} {
+		if _, err := bench.ParsePeer(text); err == nil || !strings.Contains(err.Error(), "NAME=URL") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzParsePeer(f *testing.F) {
+	f.Add("kong=http://127.0.0.1:8000/a,apikey=k,pid=1")
+	f.Add("x=http://[::1]/,a=b")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := bench.ParsePeer(text)
+		if err == nil && (p.Name == "" || strings.Count(string(p.Target.Request), "\r\n\r\n") != 1) {
+			t.Errorf("%q is %+v", text, p)
+		}
+	})
 }
 
 func TestSpreads(t *testing.T) {

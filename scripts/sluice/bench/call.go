@@ -3,10 +3,17 @@ package bench
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"time"
 
 	"sluice/scripts/sluice/bench/load"
-	"sluice/scripts/sluice/bench/proc"
+	"sluice/scripts/sluice/bench/machine"
+	"sluice/scripts/sluice/bench/price"
+	"sluice/scripts/sluice/bench/store"
+	"sluice/scripts/sluice/launch"
+	"sluice/scripts/sluice/template"
 )
 
 const (
@@ -15,37 +22,60 @@ const (
 	settle     = 2500 * time.Millisecond // usage is written up to two seconds after a call: it belongs to the calls
 )
 
-// Call measures floor and gateway in turn, and then counts store calls.
+// parts are the processes of a run.
+type parts struct {
+	Options
+	*launch.Parts
+}
+
+// Call measures all sides in turn, and then counts store calls.
 func Call(ctx context.Context, o Options) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	p, err := open(o)
+	r := &Report{Repeat: o.repeat(), Requests: o.Requests, Connections: o.Connections, Machine: machine.Look()}
+	opened, err := launch.Open(o.Program, o.Root, "bench")
 	if err != nil {
 		return nil, err
 	}
-	defer p.close()
+	defer opened.Close()
+	p := &parts{o, opened}
 	up, err := p.serving(ctx, "upstream")
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Repeat: o.repeat(), Requests: o.Requests, Connections: o.Connections}
-	if r.Rounds, err = p.compare(ctx, up.urls[0]); err != nil {
+	if r.Rounds, err = p.compare(ctx, up); err != nil {
 		return nil, err
 	}
+	r.sum()
 	if o.StoreCalls > 0 {
-		if r.Store, err = p.count(ctx, up.urls[0]); err != nil {
+		if r.Store, err = p.count(ctx, up.Found[0]); err != nil {
+			return nil, err
+		}
+		if r.Costs, err = o.costs(r); err != nil {
 			return nil, err
 		}
 	}
-	r.sum()
 	return r, nil
 }
 
-// compare runs the rounds.
-func (p *parts) compare(ctx context.Context, up string) ([]Round, error) {
+func (p *parts) serving(ctx context.Context, args ...string) (launch.Part, error) {
+	return p.Start(ctx, regexp.MustCompile(`(?m)^serving http://(\S+)$`), nil, append([]string{"bench"}, args...)...)
+}
+
+// gateway starts a local cloud; with endpoint "" it brings its own engine.
+func (p *parts) gateway(ctx context.Context, name, endpoint string) (launch.Cloud, error) {
+	flags := []string{"--dynamodb-endpoint", endpoint, "--schedule-every", "0"}
+	if !p.Processes {
+		flags = append(flags, "--in-process", "--figures")
+	}
+	return p.Cloud(ctx, name, flags...)
+}
+
+// sides starts what is compared: the bare upstream, the floor, the gateway, and those that run already.
+func (p *parts) sides(ctx context.Context, up launch.Part) ([]side, error) {
 	const key = "bench-key"
-	low, err := p.serving(ctx, "floor", "--to", "http://"+up, "--key", key)
+	low, err := p.serving(ctx, "floor", "--to", "http://"+up.Found[0], "--key", key)
 	if err != nil {
 		return nil, err
 	}
@@ -53,103 +83,66 @@ func (p *parts) compare(ctx context.Context, up string) ([]Round, error) {
 	if err != nil {
 		return nil, err
 	}
-	crowd, _, err := furnish(ctx, high, "http://"+up)
+	crowd, _, err := furnish(ctx, high, "http://"+up.Found[0])
 	if err != nil {
 		return nil, err
 	}
-	bare := side{load.Get(low.urls[0], path, key), low.pid, 0}
-	whole := side{load.Get(high.address(), prefix+path, crowd), high.pid, settle}
-	for _, s := range []side{bare, whole} {
-		if _, err := p.run(ctx, s, min(warmUp, p.Requests)); err != nil {
+	all := []side{
+		{name: "upstream", target: load.Get(up.Found[0], path, key), pid: up.PID},
+		{name: "floor", target: load.Get(low.Found[0], path, key), pid: low.PID},
+		{name: "gateway", target: load.Get(high.Gateway(), prefix+path, crowd), pid: high.PID, figures: high.Figures(), after: settle},
+	}
+	for _, text := range p.Against {
+		peer, err := ParsePeer(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, side{name: peer.Name, target: peer.Target, pid: peer.PID})
+	}
+	return all, nil
+}
+
+// compare runs the rounds. Each begins with another side, so that none always follows the same one.
+func (p *parts) compare(ctx context.Context, up launch.Part) ([]Round, error) {
+	sides, err := p.sides(ctx, up)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sides {
+		if _, err := s.run(ctx, p.Connections, min(warmUp, p.Requests)); err != nil {
 			return nil, err
 		}
 	}
 	rounds := make([]Round, p.Rounds)
 	for i := range rounds {
-		if rounds[i].Floor, err = p.run(ctx, bare, p.Requests); err != nil {
-			return nil, err
-		}
-		if rounds[i].Gateway, err = p.run(ctx, whole, p.Requests); err != nil {
-			return nil, err
+		for j := range sides {
+			s := sides[(i+j)%len(sides)]
+			cost, err := s.run(ctx, p.Connections, p.Requests)
+			if err != nil {
+				return nil, err
+			}
+			rounds[i].set(s.name, cost)
 		}
 	}
 	return rounds, nil
 }
 
-// side is one of the two that are compared.
-type side struct {
-	target load.Target
-	pid    int
-	after  time.Duration // how long its work goes on after the last answer
-}
-
-// use is what a side has used: its own process (with the functions, if they are processes), and the engine below it.
-type use struct {
-	cpu, engine time.Duration
-	rss         int64
-}
-
-func usage(pid int) (use, error) {
-	tree, err := proc.Tree(pid)
-	if err != nil {
-		return use{}, err
-	}
-	var u use
-	for _, one := range tree {
-		if one.Name == "dynoxide" {
-			u.engine += one.CPU
-			continue
-		}
-		u.cpu += one.CPU
-		u.rss += one.RSS
-	}
-	return u, nil
-}
-
-// run sends requests to a side and gives what one of them cost.
-func (p *parts) run(ctx context.Context, s side, requests int) (Cost, error) {
-	before, err := usage(s.pid)
-	if err != nil {
-		return Cost{}, err
-	}
-	r, err := load.Run(ctx, s.target, p.Connections, requests)
-	if err != nil {
-		return Cost{}, err
-	}
-	if err := wait(ctx, s.after); err != nil {
-		return Cost{}, err
-	}
-	after, err := usage(s.pid)
-	if err != nil {
-		return Cost{}, err
-	}
-	each := func(d time.Duration) float64 { return micros(d) / float64(r.Requests) }
-	own := each(after.cpu - before.cpu)
-	return Cost{CPU: own, WithEngine: own + each(after.engine-before.engine), RSS: after.rss,
-		PerSecond: float64(r.Requests) / r.Took.Seconds(), P50: micros(load.Percentile(r.Latency, 0.5)),
-		P99: micros(load.Percentile(r.Latency, 0.99)), Failures: r.Failures, First: r.First}, nil
-}
-
-func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
 // count runs calls of a crowd and of a lone consumer through a gateway whose store calls are counted.
 func (p *parts) count(ctx context.Context, up string) (*Store, error) {
-	endpoint, c, err := p.ownEngine(ctx)
+	engine, err := p.Engine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	g, err := p.gateway(ctx, "counted", endpoint)
+	c, err := store.NewCounter(engine)
+	if err != nil {
+		return nil, err
+	}
+	server, address, err := listen(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	p.After(func() { _ = server.Close() }) // its callers have ended
+	g, err := p.gateway(ctx, "counted", "http://"+address)
 	if err != nil {
 		return nil, err
 	}
@@ -158,13 +151,15 @@ func (p *parts) count(ctx context.Context, up string) (*Store, error) {
 		return nil, err
 	}
 	var s Store
-	for _, one := range []struct {
-		to          *Operations
-		key         string
-		connections int
-		calls       int
-	}{{&s.Crowd, crowd, p.Connections, p.StoreCalls}, {&s.Alone, alone, 1, aloneCalls}} {
-		if *one.to, err = counted(ctx, c, load.Get(g.address(), prefix+path, one.key), one.connections, one.calls); err != nil {
+	at := func(key string) load.Target { return load.Get(g.Gateway(), prefix+path, key) }
+	if s.Crowd, err = counted(ctx, c, at(crowd), p.Connections, p.StoreCalls); err != nil {
+		return nil, err
+	}
+	if s.Alone, err = counted(ctx, c, at(alone), 1, aloneCalls); err != nil {
+		return nil, err
+	}
+	if p.GapCalls > 0 {
+		if s.Gaps, err = p.withGaps(ctx, c, at(alone)); err != nil {
 			return nil, err
 		}
 	}
@@ -172,14 +167,14 @@ func (p *parts) count(ctx context.Context, up string) (*Store, error) {
 }
 
 // counted warms the gateway up for a key, and counts what the calls after that ask of the store, usage included.
-func counted(ctx context.Context, c *counter, t load.Target, connections, calls int) (Operations, error) {
+func counted(ctx context.Context, c *store.Counter, t load.Target, connections, calls int) (Operations, error) {
 	if _, err := load.Run(ctx, t, connections, connections); err != nil {
 		return Operations{}, err
 	}
 	if err := wait(ctx, settle); err != nil {
 		return Operations{}, err
 	}
-	before := c.snapshot()
+	before := c.Use()
 	r, err := load.Run(ctx, t, connections, calls)
 	if err != nil {
 		return Operations{}, err
@@ -187,11 +182,68 @@ func counted(ctx context.Context, c *counter, t load.Target, connections, calls 
 	if err := wait(ctx, settle); err != nil {
 		return Operations{}, err
 	}
-	o := Operations{Calls: calls, Connections: connections, Failures: r.Failures, Each: since(before, c.snapshot())}
-	reads, writes := split(o.Each)
-	o.ReadsPerCall, o.WritesPerCall = float64(reads)/float64(calls), float64(writes)/float64(calls)
 	if r.Failures == calls {
-		return o, fmt.Errorf("no call passes: %s", r.First)
+		return Operations{}, fmt.Errorf("no call passes: %s", r.First)
 	}
-	return o, nil
+	return operations(c.Use().Since(before), calls, connections, r.Failures), nil
+}
+
+// withGaps counts what calls ask of the store that come one by one, each after a pause.
+func (p *parts) withGaps(ctx context.Context, c *store.Counter, t load.Target) (*Operations, error) {
+	before, failures := c.Use(), 0
+	for range p.GapCalls {
+		r, err := load.Run(ctx, t, 1, 1)
+		if err != nil {
+			return nil, err
+		}
+		failures += r.Failures
+		if err := wait(ctx, p.Gap); err != nil {
+			return nil, err
+		}
+	}
+	if err := wait(ctx, settle); err != nil {
+		return nil, err
+	}
+	o := operations(c.Use().Since(before), p.GapCalls, 1, failures)
+	o.Gap = p.Gap.String()
+	return &o, nil
+}
+
+func operations(u store.Use, calls, connections, failures int) Operations {
+	reads, writes := u.Split()
+	n := float64(calls)
+	return Operations{Calls: calls, Connections: connections, Failures: failures, Each: u.Operations,
+		ReadsPerCall: float64(reads) / n, WritesPerCall: float64(writes) / n,
+		ReadUnitsPerCall: u.ReadUnits / n, WriteUnitsPerCall: u.WriteUnits / n}
+}
+
+// costs says what a million of the calls cost that were counted. Each function is billed as if it used the CPU of the whole
+// call, which is more than it does; the proxy waits for the upstream as well.
+func (o Options) costs(r *Report) (*Costs, error) {
+	list, err := o.prices()
+	if err != nil {
+		return nil, err
+	}
+	source, err := os.ReadFile(filepath.Join(o.Root, "template.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
+	}
+	t, err := template.Read(source, nil)
+	if err != nil {
+		return nil, err
+	}
+	c := &Costs{Prices: list, Of: map[string]price.Bill{}}
+	work := r.median(cpu, "gateway") / 1000
+	for _, f := range t.Functions {
+		switch f.Folder() {
+		case "authorizer":
+			c.Functions = append(c.Functions, price.Function{Name: f.Folder(), MemoryMB: f.MemoryMB, CPU: work})
+		case "proxy":
+			c.Functions = append(c.Functions, price.Function{Name: f.Folder(), MemoryMB: f.MemoryMB, CPU: work, Wait: o.UpstreamMs})
+		}
+	}
+	for _, one := range r.Store.all() {
+		c.Of[one.who] = list.Million(price.Call{Functions: c.Functions, ReadUnits: one.ReadUnitsPerCall, WriteUnits: one.WriteUnitsPerCall})
+	}
+	return c, nil
 }

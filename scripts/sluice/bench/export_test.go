@@ -2,11 +2,11 @@ package bench
 
 import (
 	"context"
-	"regexp"
 	"testing"
 	"time"
 
 	"sluice/scripts/sluice/bench/load"
+	"sluice/scripts/sluice/launch"
 	"sluice/scripts/sluice/local"
 	"sluice/shared/credential"
 )
@@ -19,7 +19,7 @@ func WarmCalls(b *testing.B, root string) {
 		b.Fatal(err)
 	}
 	defer func() { _ = server.Close() }()
-	out := &said{changed: make(chan struct{}, 1)}
+	out := &launch.Said{Changed: make(chan struct{}, 1)}
 	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
 	defer func() { stop(); <-ended }()
@@ -28,28 +28,27 @@ func WarmCalls(b *testing.B, root string) {
 		ended <- local.Run(ctx, local.Options{Root: root, GatewayAddr: "127.0.0.1:0", ManagementAddr: "127.0.0.1:0", DataDir: b.TempDir(),
 			AdminKey: admin, InProcess: true, Scale: local.Scale{Instances: 1, MaxInstances: 8}}, out)
 	}()
-	ready := regexp.MustCompile(`(?ms)^gateway +http://([^/\s]+)/.*^management +http://([^/\s]+)/.*^ready$`)
 	var m [][]byte
 	for m == nil {
 		select {
-		case <-out.changed:
-			m = ready.FindSubmatch(out.text())
+		case <-out.Changed:
+			m = launch.Ready().FindSubmatch(out.Text())
 		case err := <-ended:
 			b.Fatal(err)
-		case <-time.After(partLimit):
-			b.Fatalf("not ready: %s", out.text())
+		case <-time.After(time.Minute):
+			b.Fatalf("not ready: %s", out.Text())
 		}
 	}
 	secret, _, err := credential.Parse(admin)
 	if err != nil {
 		b.Fatal(err)
 	}
-	g := gateway{part{urls: []string{string(m[1]), string(m[2])}}, secret}
+	g := launch.Cloud{Part: launch.Part{Found: []string{"", string(m[2]), string(m[3])}}, Key: secret}
 	key, _, err := furnish(b.Context(), g, "http://"+up)
 	if err != nil {
 		b.Fatal(err)
 	}
-	target := load.Get(g.address(), prefix+path, key)
+	target := load.Get(g.Gateway(), prefix+path, key)
 	if _, err := load.Run(b.Context(), target, 32, 200); err != nil {
 		b.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"sluice/scripts/sluice/client"
+	"sluice/scripts/sluice/launch"
 )
 
 type object = map[string]any
@@ -27,8 +28,8 @@ const contract = `{"openapi":"3.1.0","info":{"title":"Bench","version":"1.0.0"},
 
 // furnish makes an API before the upstream, with everything a call is judged by: key, scope, rate and quota, all of them
 // too large to be reached. It gives the keys of two apps: one for the crowd, one that is used alone.
-func furnish(ctx context.Context, g gateway, upstreamURL string) (crowd, alone string, err error) {
-	c := client.New(g.management(), g.key)
+func furnish(ctx context.Context, g launch.Cloud, upstreamURL string) (crowd, alone string, err error) {
+	c := client.New(g.Management(), g.Key)
 	version := "/apis/bench/versions/v1"
 	for _, step := range []struct {
 		method, path string

@@ -102,8 +102,8 @@ func (c *cloud) start(ctx context.Context) error {
 	defer cancel()
 	c.broken = make(chan error, 2)
 	for _, step := range []func(context.Context) error{
-		c.open, c.listen, c.startEngine, c.startDrill, c.prepareTable, c.startFunctions, c.serve, c.startSchedules, c.healthy, c.show,
-		c.beginDrill,
+		c.open, c.listen, c.startEngine, c.startDrill, c.prepareTable, c.startFunctions, c.serve, c.startSchedules, c.healthy, c.serveFigures,
+		c.show, c.beginDrill,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -26,13 +26,14 @@ type Options struct {
 	ScheduleEvery    time.Duration // rates are at least this fast; 0 leaves them as the template says
 	WithParent       bool
 	Env              map[string]string // more variables for every function
-	Drills
+	Experiment
 }
 
-// Drills is what is to go wrong.
-type Drills struct {
-	Drill  bool     // faults can be told while it runs
-	Faults []string // told as soon as it is ready; see fault.Parse
+// Experiment is what is to go wrong, and what is to be seen.
+type Experiment struct {
+	Drill   bool     // faults can be told while it runs
+	Faults  []string // told as soon as it is ready; see fault.Parse
+	Figures bool     // the process tells its Figures
 }
 
 // Scale is how many processes each function has.
@@ -78,6 +79,7 @@ Environment: SLUICE_GATEWAY_ADDR, SLUICE_MANAGEMENT_ADDR, SLUICE_DATA_DIR (defau
 	f.StringToStringVar(&o.Env, "env", nil, "more variables for every function: NAME=VALUE,…")
 	f.StringArrayVar(&o.Faults, "fault", nil, "what goes wrong once it is ready, e.g. store=down:60s@10s; may be repeated; see above")
 	f.BoolVar(&o.Drill, "drill", false, "let `sluice fault` tell faults while it runs; --fault does, too")
+	f.BoolVar(&o.Figures, "figures", false, "tell goroutines and allocations of this process on a loopback port, as JSON")
 	f.BoolVar(&o.WithParent, "with-parent", false, "end when the process that started this one ends")
 	return c
 }
