@@ -97,11 +97,12 @@ func (t *trip) run(ctx context.Context) (Answer, error) {
 
 // again reports whether another attempt may do better.
 func again(a Answer, err error) bool {
+	if err == nil {
+		return a.Broken()
+	}
 	var no *refused
 	var large errTooLarge
 	switch {
-	case err == nil:
-		return a.Broken()
 	case errors.As(err, &no), errors.As(err, &large), forbidden(err), slow(err), errors.Is(err, context.Canceled):
 		return false
 	}
@@ -166,6 +167,9 @@ func (r result) good() bool { return r.err == nil && !r.answer.Broken() }
 
 // unless gives what a retry brought, or what was there before if the retry was not let through.
 func (r result) unless(a Answer, err error) (Answer, error) {
+	if err == nil {
+		return a, nil
+	}
 	var no *refused
 	if errors.As(err, &no) && (r.err != nil || r.answer.Status != 0) {
 		return r.answer, r.err
@@ -262,12 +266,16 @@ func (t *trip) try(ctx context.Context) (answer Answer, err error) {
 
 // judge says what an attempt tells of the upstream; see package breaker.
 func (t *trip) judge(ctx context.Context, had time.Duration, a Answer, err error) breaker.Outcome {
+	if err == nil {
+		if a.Broken() {
+			return breaker.Bad
+		}
+		return breaker.Well
+	}
 	var large errTooLarge
 	switch {
-	case err == nil && !a.Broken(), errors.As(err, &large):
+	case errors.As(err, &large):
 		return breaker.Well
-	case err == nil:
-		return breaker.Bad
 	case errors.Is(ctx.Err(), context.Canceled):
 		return breaker.Nothing
 	case slow(err) && had < timeout(t.call.Settings)/2:
@@ -309,11 +317,26 @@ func (t *trip) prepare(ctx context.Context) *http.Request {
 	case len(t.call.Body) > 0:
 		request.Body = io.NopCloser(bytes.NewReader(t.call.Body))
 	case keyed(request.Header):
-		request.Body = io.NopCloser(strings.NewReader("")) // see the package comment
+		request.Body = once(request)
 	default:
 		request.Body = http.NoBody
 	}
 	return request
+}
+
+// once gives the body of a request that has none and must not be repeated by net/http; see the package comment.
+func once(request *http.Request) io.ReadCloser {
+	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, seen := request.Header[name]; seen {
+			delete(request.Header, name)
+			request.Header[strings.ToLower(name)] = values
+		}
+	}
+	switch request.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions: // for others an empty body would be announced as one
+		return io.NopCloser(strings.NewReader(""))
+	}
+	return http.NoBody
 }
 
 // fault makes the error that callers of the Client get.

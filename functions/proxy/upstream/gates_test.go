@@ -249,7 +249,7 @@ func TestTheOneThatWasUsedLongestAgoIsForgotten(t *testing.T) {
 		s := &stage{lines: []line{{status: 503}}}
 		up, once := over(s), breaker(catalog.Breaker{MinimumCalls: 1, OpenSeconds: 300})
 		want(t, up, 503, once)
-		for i := range 1300 {
+		for i := range 2500 {
 			time.Sleep(time.Millisecond)
 			s.lines = []line{{status: 200}}
 			want(t, up, 200, func(c *upstream.Call) { c.Settings.URL = "http://a.example/" + strconv.Itoa(i) })

@@ -16,7 +16,7 @@
 // key promises that the upstream sees the call once, whatever its method. net/http repeats requests by itself: any of which
 // no byte was sent, which is harmless, and, where a kept connection breaks, GET, HEAD, OPTIONS and TRACE without a body and
 // whatever has an Idempotency-Key. The fields of that name are therefore sent in lower case, where net/http does not see
-// them, and a call that has one always has a body, if an empty one, and no GetBody.
+// them, and a GET, HEAD or OPTIONS that has one gets a body, which turns out to be empty. (TRACE is not forwarded.)
 //
 // Library: package breaker is over gobreaker, and says why. Retries, hedges and their budget are a loop of our own: failsafe-go's
 // policies are made beforehand, one for all calls, and its budget bounds the retries of one moment, which in an instance
