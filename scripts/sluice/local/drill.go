@@ -7,10 +7,13 @@ import (
 	"sync"
 	"time"
 
+	"sluice/functions/proxy/upstream"
 	"sluice/scripts/sluice/fault"
+	"sluice/shared/settings"
 )
 
-// startDrill puts the drill between the functions and the store. Without --drill and --fault there is nothing in between.
+// startDrill puts the drill between the functions and the store, and between the proxy and the upstreams. Without --drill
+// and --fault there is nothing in between.
 func (c *cloud) startDrill(ctx context.Context) error {
 	if !c.Drill && len(c.Faults) == 0 {
 		return nil
@@ -27,6 +30,16 @@ func (c *cloud) startDrill(ctx context.Context) error {
 	}
 	c.after(store.Close)
 	c.endpoint = store.URL()
+	transport, err := upstream.Transport(settings.LoopbackToo, "") // the check of addresses that the proxy leaves to us now
+	if err != nil {
+		return fmt.Errorf("the drill's way to upstreams: %w", err)
+	}
+	egress, err := c.drill.StandIn(ctx, fault.Upstream, fault.Egress(transport))
+	if err != nil {
+		return fmt.Errorf("put the drill before the upstreams: %w", err)
+	}
+	c.after(func() { egress.Close(); transport.CloseIdleConnections() })
+	c.egress = egress.URL()
 	return nil
 }
 

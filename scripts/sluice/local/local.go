@@ -82,6 +82,7 @@ type cloud struct {
 	management net.Listener
 	endpoint   string       // of the DynamoDB engine, or of the drill before it
 	drill      *fault.Drill // nil if there is none
+	egress     string       // URL of the drill before the upstreams; "" if there is none
 	table      *dynamo.Table
 	adminKey   credential.Secret
 	functions  functions

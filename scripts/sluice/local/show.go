@@ -15,7 +15,6 @@ import (
 	"sluice/scripts/sluice/client"
 	"sluice/scripts/sluice/demo"
 	"sluice/scripts/sluice/demo/upstream"
-	"sluice/scripts/sluice/fault"
 	"sluice/scripts/sluice/schedule"
 )
 
@@ -178,11 +177,7 @@ func (c *cloud) openShop(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("open the demo's backend: %w", err)
 	}
-	h := upstream.NewShop(time.Now).Handler()
-	if c.drill != nil {
-		h, l = c.drill.Handler(fault.Upstream, h), c.drill.Listener(fault.Upstream, l)
-	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: upstream.NewShop(time.Now).Handler(), ReadHeaderTimeout: 10 * time.Second}
 	var served sync.WaitGroup
 	served.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
