@@ -2,7 +2,6 @@ package upstream_test
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -236,7 +235,7 @@ func TestAnswersAreReadAsLongAsTheyMayBe(t *testing.T) {
 				wantError(t, up, upstream.Failed, at, method(c.method), small)
 				return
 			}
-			if a := want(t, up, c.status, at, method(c.method), small); len(a.Body) != 0 && fmt.Sprintf("%s", a.Body) != "1234567890" {
+			if a := want(t, up, c.status, at, method(c.method), small); len(a.Body) != 0 && string(a.Body) != "1234567890" {
 				t.Errorf("%q", a.Body)
 			}
 		})

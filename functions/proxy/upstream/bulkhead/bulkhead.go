@@ -145,7 +145,7 @@ func (p *Pool) Take(ctx context.Context, most int, priority catalog.Priority, en
 	if p.Slots == nil {
 		return nil, &Full{RetryAfter: time.Second, Cause: errNobody}
 	}
-	r, need := rank(priority), end.Add(skew+grace)
+	r, need := rank(priority), end.Round(0).Add(skew+grace)
 	most = share(r, most)
 	s, ours, err := p.pick(most, r, need)
 	if err != nil || ours {
@@ -160,10 +160,10 @@ func (p *Pool) Take(ctx context.Context, most int, priority catalog.Priority, en
 		p.unknown(s, time.Time{})
 		return nil, ctx.Err()
 	case err != nil:
-		p.unknown(s, p.Now().Add(troubled))
+		p.unknown(s, p.wall().Add(troubled))
 		return nil, &Full{RetryAfter: time.Second, Cause: err}
 	case !held:
-		p.drop(s, r, p.Now().Add(askAgain+time.Duration(p.Random()*float64(askAgain))))
+		p.drop(s, r, p.wall().Add(askAgain+time.Duration(p.Random()*float64(askAgain))))
 		return nil, errTaken
 	}
 	p.mu.Lock()
@@ -172,9 +172,19 @@ func (p *Pool) Take(ctx context.Context, most int, priority catalog.Priority, en
 	return s, nil
 }
 
+// wall is the time by the wall clock alone: the monotonic one, by which times are compared where they have it, may stand still
+// while an instance is frozen.
+func (p *Pool) wall() time.Time { return p.Now().Round(0) }
+
+// soon reports whether a moment lies ahead that was at most a second ahead when it was set; the clock may have gone back.
+func soon(at, now time.Time) bool {
+	ahead := at.Sub(now)
+	return ahead > 0 && ahead <= time.Second
+}
+
 // pick marks a slot as busy: one that is in hand and lasts (ours), or else one that the store must be asked for.
 func (p *Pool) pick(most, rank int, need time.Time) (s *Slot, ours bool, err error) {
-	now := p.Now()
+	now := p.wall()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.busy >= most {
@@ -190,9 +200,9 @@ func (p *Pool) pick(most, rank int, need time.Time) (s *Slot, ours bool, err err
 	}
 	switch {
 	case ours:
-	case now.Before(p.full[rank]):
+	case soon(p.full[rank], now):
 		return nil, false, errTaken
-	case now.Before(p.broken):
+	case soon(p.broken, now):
 		return nil, false, &Full{RetryAfter: time.Second, Cause: errUnasked}
 	case s == nil:
 		s = &Slot{pool: p, holder: p.name(), most: most}
@@ -243,7 +253,7 @@ func (s *Slot) Release() {
 		return
 	}
 	p := s.pool
-	now := p.Now()
+	now := p.wall()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hot = p.busy > 1 || !p.last.IsZero() && s.began.Sub(p.last) <= now.Sub(s.began)
@@ -254,7 +264,7 @@ func (s *Slot) Release() {
 
 // idle takes the slots out that should go back: all that are idle, or those that are not worth keeping.
 func (p *Pool) idle(all bool) []string {
-	now := p.Now()
+	now := p.wall()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var names []string

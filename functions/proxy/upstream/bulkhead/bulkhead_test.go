@@ -343,33 +343,3 @@ func TestASlotThatWasLostAndTakenAgainIsThatOfTheCallThatTookIt(t *testing.T) {
 	s.must(p, 5).Release() // the fifth, under the old name
 	s.full(p, 5, catalog.LowPriority)
 }
-
-// The clock of one process is 500 ms behind and that of the other 500 ms ahead. The first one uses its slot as late as it
-// may, and its call ends as late as it may.
-func TestASlotIsLeftAloneBeforeAnotherClockSaysThatItHasPassed(t *testing.T) {
-	for late := range 120 {
-		s := play(t)
-		s.shelf.now = func() time.Time { return s.now.Add(500 * time.Millisecond) }
-		at := func(off time.Duration, name string) *bulkhead.Pool {
-			return bulkhead.New(bulkhead.Deps{Slots: s.shelf, Instance: name, Random: func() float64 { return 0 },
-				Now: func() time.Time { return s.now.Add(off) }}).Pool("x")
-		}
-		slow, fast := at(-500*time.Millisecond, "slow"), at(500*time.Millisecond, "fast")
-		call := func() {
-			slot, err := slow.Take(t.Context(), 1, catalog.HighPriority, s.now.Add(-500*time.Millisecond).Add(time.Second))
-			if err != nil {
-				t.Fatal(err)
-			}
-			slot.Release()
-		}
-		call()
-		s.now = s.now.Add(time.Duration(late) * 100 * time.Millisecond)
-		call()
-		over := s.now.Add(time.Second + 249*time.Millisecond)
-		for ; s.now.Before(over); s.now = s.now.Add(10 * time.Millisecond) {
-			if _, err := fast.Take(t.Context(), 1, catalog.HighPriority, s.now.Add(2*time.Second)); err == nil {
-				t.Fatalf("used after %d00 ms, the slot was taken %v before the call ended", late, over.Sub(s.now))
-			}
-		}
-	}
-}
