@@ -58,6 +58,7 @@ test_credential_missing_where_the_api_is_not_open_to_everybody if {
 		{"caller": {"consumer": {"id": "acme"}}},
 		{"caller": {"app": {"id": "acme-shop"}}},
 		{"caller": {"app": {"consumer": "acme"}}},
+		{"caller": {"scopes": {"orders.read": true}}},
 		{"call": {"plane": "management"}},
 		{"call": {"method": "DELETE"}},
 		{"operation": {"template": ""}},
