@@ -176,6 +176,25 @@ func TestAnAnswerAskedForBeforeAChangeIsNotKeptAfterIt(t *testing.T) {
 	}
 }
 
+func TestWhatIsClearedWhileTheUpstreamFailsDoesNotStandIn(t *testing.T) {
+	now := noon
+	c := cache.New(1<<20, func() time.Time { return now })
+	kept(t, c, "/orders/1", nil)
+	now = now.Add(time.Hour)
+	get := c.Look(t.Context(), with(asked("/orders/1"), "cache-control", "stale-if-error=86400"))
+	if _, ok := get.Rescue(); !ok {
+		t.Fatal("nothing stands in")
+	}
+	put := asked("/orders/1")
+	put.Method = http.MethodPut
+	if _, err := c.Look(t.Context(), put).Finish(cache.Answer{Status: 204}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := get.Rescue(); ok {
+		t.Error("what was cleared stands in")
+	}
+}
+
 func TestManyAtOnceKeepTheBooksRight(t *testing.T) {
 	const places = 24
 	c := cache.New(40<<10, time.Now)
