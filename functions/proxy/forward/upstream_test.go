@@ -12,11 +12,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"sluice/shared/catalog"
 	"sluice/shared/decision"
 )
 
@@ -281,5 +283,73 @@ func TestManyUpstreamsAreCalledByOneInstance(t *testing.T) {
 		if q, _ := r.last(); out.StatusCode != 200 || q.URL.Path != "/"+strconv.Itoa(i)+"/orders/42" {
 			t.Fatalf("%d: %s", out.StatusCode, q.URL)
 		}
+	}
+}
+
+func TestAFallbackIsToldByItsField(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Location", "http://"+q.Host+"/alt/orders/7")
+		w.Header().Set("X-Sluice-Fallback", "made up")
+		_, _ = io.WriteString(w, q.URL.Path)
+	}))
+	t.Cleanup(other.Close)
+	for name, c := range map[string]struct {
+		fallback       catalog.Fallback
+		field, body    string
+		location, kind string
+	}{
+		"none, while the upstream is well": {catalog.Fallback{}, "", "ok", "", ""},
+		"alternative":                      {catalog.Fallback{URL: other.URL + "/alt"}, "alternative", "/alt/orders/42", "/orders/v1/orders/7", ""},
+		"static": {catalog.Fallback{Static: &catalog.StaticAnswer{Status: 200, ContentType: "text/plain", Body: "later"}}, "static", "later", "",
+			"text/plain"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, func(w http.ResponseWriter, _ *http.Request) {
+				if c.field != "" {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
+				_, _ = io.WriteString(w, "ok")
+			})
+			out := r.get(func(d *decision.Decision) { d.Target.Upstream.Fallback = &c.fallback })
+			if h := out.Headers; out.StatusCode != 200 || out.Body != c.body || h["x-sluice-fallback"] != c.field || h["location"] != c.location ||
+				c.kind != "" && h["content-type"] != c.kind {
+				t.Errorf("%+v", out)
+			}
+		})
+	}
+}
+
+func TestACallThatTheUpstreamIsSparedIsToldWhenToComeBack(t *testing.T) {
+	r := start(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	for name, settings := range map[string]func(*catalog.Upstream){
+		"its breaker is open":             func(u *catalog.Upstream) { u.Breaker = &catalog.Breaker{MinimumCalls: 1, OpenSeconds: 7} },
+		"nobody counts what is in flight": func(u *catalog.Upstream) { u.MaxInFlight = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := func(d *decision.Decision) { settings(&d.Target.Upstream) }
+			r.get(set)
+			calls := r.calls()
+			out := r.get(set)
+			wantProblem(t, out, 503, "upstream_unavailable")
+			if n, err := strconv.Atoi(out.Headers["retry-after"]); err != nil || n < 1 || n > 7 || r.calls() != calls {
+				t.Errorf("%v, the upstream got %d calls more", out.Headers, r.calls()-calls)
+			}
+		})
+	}
+}
+
+func TestACallIsTriedAgainAsItsVersionHasIt(t *testing.T) {
+	var n atomic.Int64
+	r := start(t, func(w http.ResponseWriter, _ *http.Request) {
+		if n.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	out := r.get(gold, func(d *decision.Decision) { d.Target.Upstream.Retries = &catalog.Retries{Attempts: 1} })
+	if q, _ := r.last(); out.StatusCode != 200 || r.calls() != 2 || q.Header.Get("X-Sluice-Timeout-Ms") == "" || q.Header.Get("X-Sluice-App") != "acme-shop" {
+		t.Errorf("%+v after %d calls", out, r.calls())
+	}
+	if u := r.usage(); u["calls"] != 1 || r.limits.used() != 1 {
+		t.Errorf("counted as %v", u)
 	}
 }

@@ -18,10 +18,13 @@
 // whatever has an Idempotency-Key. The fields of that name are therefore sent in lower case, where net/http does not see
 // them, and a GET, HEAD or OPTIONS that has one gets a body, which turns out to be empty. (TRACE is not forwarded.)
 //
-// Library: package breaker is over gobreaker, and says why. Retries, hedges and their budget are a loop of our own: failsafe-go's
-// policies are made beforehand, one for all calls, and its budget bounds the retries of one moment, which in an instance
-// that has one call at a time is always all or nothing; ours depend on the call's method, on its deadline and on the
-// answer's Retry-After, and on the calls of the last seconds.
+// Library: package breaker is over gobreaker, and says why. Retries are a loop of our own: failsafe-go's cost a call that does well
+// 17 allocations and 1.6 µs where the loop costs none and less than can be measured in the same run; and its budget bounds
+// the retries of one moment, which in an instance that has one call at a time is all or nothing. Ours depend on the call's
+// method and deadline, on the answer's Retry-After, and on the calls of the last seconds.
+//
+// A warm call with breaker, retries, slots and fallback costs 3 allocations and about 1 µs more than a bare round trip with a
+// timeout; see BenchmarkCall.
 package upstream
 
 import (
