@@ -239,7 +239,12 @@ func (t *trip) second(ctx context.Context) (Answer, error) {
 		}
 		defer s.Release()
 	}
-	return t.try(ctx)
+	a, err := t.try(ctx)
+	var no *refused
+	if errors.As(err, &no) {
+		err = errNoHedge
+	}
+	return a, err
 }
 
 // try sends the request once, if the breaker lets it.

@@ -21,6 +21,7 @@ type shelf struct {
 	ids   map[string]int // how often each upstream was asked for
 	hints map[string]time.Time
 	fault error
+	slow  int // the take of this number lasts 600 ms
 }
 
 func (s *shelf) TakeSlot(_ context.Context, id, holder string, most int, until time.Time) (bool, error) {
@@ -29,7 +30,11 @@ func (s *shelf) TakeSlot(_ context.Context, id, holder string, most int, until t
 	if s.ids == nil {
 		s.ids = map[string]int{}
 	}
-	s.ids[id]++
+	if s.ids[id]++; s.ids[id] == s.slow {
+		s.mu.Unlock()
+		time.Sleep(600 * time.Millisecond)
+		s.mu.Lock()
+	}
 	for name, at := range s.held {
 		if !at.After(time.Now()) {
 			delete(s.held, name)

@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"context"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,6 +117,29 @@ func TestTheLoserOfAHedgeIsNoFailure(t *testing.T) {
 		time.Sleep(time.Second)
 		want(t, up, 200, hedged(100), strict)
 		want(t, up, 200, strict)
+	})
+}
+
+func TestAHedgeThatTheBreakerStopsChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{lines: []line{{status: 503}}}
+		store := &shelf{held: map[string]time.Time{}, slow: 5}
+		up, once := over(s, func(d *upstream.Deps) { d.Slots = store }), func(c *upstream.Call) {
+			breaker(catalog.Breaker{MinimumCalls: 1})(c)
+			bounded(9)(c)
+		}
+		want(t, up, 503, once)
+		time.Sleep(time.Minute)
+		s.lines = []line{{}, {after: time.Second, status: 200}, {after: time.Second, status: 200}, {after: 500 * time.Millisecond, err: errReset}}
+		var others sync.WaitGroup
+		for range 2 { // of three probes
+			others.Go(func() { want(t, up, 200, once) })
+		}
+		synctest.Wait()
+		if e := wantError(t, up, upstream.Failed, once, hedged(100)); !e.Sent || s.sent() != 4 {
+			t.Errorf("%v, sent %d times", e, s.sent())
+		}
+		others.Wait()
 	})
 }
 
