@@ -1,4 +1,5 @@
-// Package replay_test hands every event in events/ to its function and holds the answer against the one beside it.
+// Package replay_test hands every event in events/ to its function and holds the answer against the one beside it, and follows
+// calls without a credential through all of them.
 package replay_test
 
 import (
