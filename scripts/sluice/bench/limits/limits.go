@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/scripts/sluice/bench/limits/broken"
 	"sluice/scripts/sluice/bench/limits/scenario"
 )
 
@@ -24,6 +25,7 @@ type Options struct {
 	Calls    int64
 	Seed     uint64
 	Scenario string // "" for all
+	Break    string // "" to leave the protocol whole
 	Workers  int
 	Trace    bool
 	Output   string // text or json
@@ -61,6 +63,7 @@ answers, outages. An audit that knows nothing of how limits are kept counts what
 	f.Int64Var(&o.Calls, "calls", 1_000_000, "calls to simulate in all")
 	f.Uint64Var(&o.Seed, "seed", 1, "the first seed; with --scenario, the only one")
 	f.StringVar(&o.Scenario, "scenario", "", "one scenario, in one run")
+	f.StringVar(&o.Break, "break", "", "break the protocol on purpose; it is a failure if the audit sees nothing")
 	f.IntVar(&o.Workers, "workers", 2, "runs at once")
 	f.BoolVar(&o.Trace, "trace", false, "with --scenario: tell all that happens")
 	f.StringVar(&o.Output, "output", "text", "text or json")
@@ -73,20 +76,27 @@ func list() string {
 	for _, s := range scenario.All() {
 		fmt.Fprintf(&b, "  %-16s %s\n", s.Name, s.What)
 	}
+	b.WriteString("\nWays to break the protocol:\n")
+	for _, way := range broken.All() {
+		fmt.Fprintf(&b, "  %-16s %s\n", way.Name, way.What)
+	}
 	return b.String()
 }
 
 // check says what cannot be.
 func (o Options) check() error {
 	var faults []error
-	if o.Calls < 1 || o.Calls > 1e12 {
-		faults = append(faults, errors.New("--calls must lie in 1..10^12"))
+	if o.Calls < 1 || o.Calls > 1e10 {
+		faults = append(faults, errors.New("--calls must lie in 1..10^10"))
 	}
 	if o.Workers < 1 || o.Workers > 256 {
 		faults = append(faults, errors.New("--workers must lie in 1..256"))
 	}
 	if _, known := scenario.Find(o.Scenario); o.Scenario != "" && !known {
 		faults = append(faults, fmt.Errorf("there is no scenario %q; see --help", o.Scenario))
+	}
+	if _, known := broken.Find(o.Break); o.Break != "" && !known {
+		faults = append(faults, fmt.Errorf("there is no way %q to break the protocol; see --help", o.Break))
 	}
 	if o.Trace && o.Scenario == "" {
 		faults = append(faults, errors.New("--trace needs --scenario"))

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sluice/scripts/sluice/bench/limits/broken"
 	"sluice/scripts/sluice/bench/limits/fleet"
 )
 
@@ -64,7 +65,15 @@ func writesPerCall(r fleet.Result) float64 {
 }
 
 // Check says what was promised and not kept.
+//
+// Where the protocol was broken on purpose, it says if nobody saw it.
 func (r *Report) Check() error {
+	if b, is := broken.Find(r.Options.Break); is {
+		if r.Total.Findings.Against[b.Rule] == 0 {
+			return fmt.Errorf("%s: nothing was found against %q", b.What, b.Rule)
+		}
+		return nil
+	}
 	if len(r.Faults) == 0 {
 		return nil
 	}
@@ -103,6 +112,16 @@ func (r *Report) Print(out io.Writer, format string) error {
 	_, err := fmt.Fprintf(out, "\n%d calls in %d runs of %d scenarios from seed %d: %d over-admissions, %d crashes, %d stops; %s, %.2f million calls a second\n",
 		r.Total.Calls, r.Runs, len(r.Scenarios), r.Options.Seed, r.Total.Findings.Over, r.Total.Crashes, r.Total.Stops,
 		r.Took.Round(time.Millisecond), float64(r.Total.Calls)/1e6/max(1e-9, r.Took.Seconds()))
+	if b, is := broken.Find(r.Options.Break); is && err == nil {
+		_, err = fmt.Fprintf(out, "broken on purpose: %s. The audit found %d against %q", b.What, r.Total.Findings.Against[b.Rule], b.Rule)
+		for _, v := range r.Total.Findings.First {
+			if v.Rule == b.Rule && err == nil {
+				_, err = fmt.Fprintf(out, ", the first: %s", v)
+				break
+			}
+		}
+		_, _ = fmt.Fprintln(out) // as above
+	}
 	return err
 }
 

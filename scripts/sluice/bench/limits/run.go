@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/scripts/sluice/bench/limits/broken"
 	"sluice/scripts/sluice/bench/limits/fleet"
 	"sluice/scripts/sluice/bench/limits/scenario"
 )
@@ -24,26 +25,42 @@ type run struct {
 	scenario scenario.Scenario
 	seed     uint64
 	calls    int64
+	broken   string
 }
 
-func (r run) config() fleet.Config { return r.scenario.Config(r.seed, r.calls) }
+func (r run) config() fleet.Config {
+	c := r.scenario.Config(r.seed, r.calls)
+	if b, is := broken.Find(r.broken); is {
+		c.Parts = b.Do(c.Parts)
+	}
+	return c
+}
 
 // repeat is how to make the run again.
 func (r run) repeat() string {
-	return fmt.Sprintf("sluice bench limits --scenario %s --seed %d --calls %d", r.scenario.Name, r.seed, r.calls)
+	text := fmt.Sprintf("sluice bench limits --scenario %s --seed %d --calls %d", r.scenario.Name, r.seed, r.calls)
+	if r.broken != "" {
+		text += " --break " + r.broken
+	}
+	return text
 }
 
-// runs shares the calls out: the scenarios in turn, each time under the next seed.
+// runs shares the calls out: the scenarios in turn, each time under the next seed. A break is tried where it shows.
 func runs(o Options) []run {
 	if s, known := scenario.Find(o.Scenario); known {
-		return []run{{s, o.Seed, o.Calls}}
+		return []run{{s, o.Seed, o.Calls, o.Break}}
 	}
 	all := scenario.All()
+	if b, is := broken.Find(o.Break); is {
+		if s, known := scenario.Find(b.Scenario); known {
+			all = []scenario.Scenario{s}
+		}
+	}
 	each := min(largest, max(fewest, o.Calls/spread))
 	var list []run
 	for left := o.Calls; left > 0; left -= each {
 		n := len(list)
-		list = append(list, run{all[n%len(all)], o.Seed + uint64(n/len(all)), min(each, left)}) // #nosec G115 -- it counts up
+		list = append(list, run{all[n%len(all)], o.Seed + uint64(n/len(all)), min(each, left), o.Break}) // #nosec G115 -- it counts up
 	}
 	return list
 }

@@ -67,7 +67,9 @@ type counter struct {
 }
 
 // New makes an Auditor of an empty log.
-func New(r Rules) *Auditor { return &Auditor{rules: r, found: Findings{WorstUse: 1, WorstRawUse: 1}} }
+func New(r Rules) *Auditor {
+	return &Auditor{rules: r, found: Findings{WorstUse: 1, WorstRawUse: 1, Against: map[Rule]int64{}}}
+}
 
 // Counter gives a counter its number.
 func (a *Auditor) Counter(name string) int {
@@ -118,12 +120,15 @@ func (a *Auditor) Written(at int64, item int) {
 	a.found.PeakWrites = max(a.found.PeakWrites, w.add(at))
 }
 
-// Finish judges what is still open and gives all that was found.
-func (a *Auditor) Finish() Findings {
+// Finish judges the periods that are over at an instant, and gives all that was found.
+func (a *Auditor) Finish(at int64) Findings {
 	for i := range a.counters {
 		c := &a.counters[i]
 		for q := range c.quotas {
-			a.close(c, &c.quotas[q])
+			a.judge(c, &c.quotas[q].past)
+			if c.quotas[q].here.end <= at {
+				a.judge(c, &c.quotas[q].here)
+			}
 		}
 	}
 	return a.found
@@ -131,6 +136,7 @@ func (a *Auditor) Finish() Findings {
 
 func (a *Auditor) fault(v Violation) {
 	a.found.Violations++
+	a.found.Against[v.Rule]++
 	if len(a.found.First) < keep {
 		a.found.First = append(a.found.First, v)
 	}

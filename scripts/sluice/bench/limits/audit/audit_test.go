@@ -52,7 +52,7 @@ func read(t *testing.T, r audit.Rules, plans [][]decision.Limit, log []line) aud
 			a.Add(audit.Entry{At: midnight.Add(l.at).UnixNano(), Call: call, Cost: max(1, l.cost), Counter: counter, Terms: terms[l.by], Fate: l.fate})
 		}
 	}
-	return a.Finish()
+	return a.Finish(midnight.AddDate(1, 0, 0).UnixNano())
 }
 
 // verdict is what a log comes to.
@@ -112,6 +112,8 @@ func TestWhatIsPlantedIsFoundAndNothingElse(t *testing.T) {
 		"but not what passed a second before": {rules, [][]decision.Limit{{day10}},
 			[]line{{-1001 * ms, 4, audit.Admitted, 1, 0}, {h, 6, audit.Admitted, 1, 0}, {2 * h, 1, audit.OverQuota, 1, 0}}, verdict{0, []audit.Rule{audit.Waste}, 1}},
 		"a refusal at once behind the boundary may be of the old period": {rules, [][]decision.Limit{{day10}}, []line{{ms, 1, audit.OverQuota, 1, 0}}, verdict{}},
+
+		"a period that is not over is not judged": {rules, [][]decision.Limit{{day10}}, []line{{366 * 24 * h, 1, audit.OverQuota, 1, 0}}, verdict{}},
 
 		"a log that runs backwards": {rules, [][]decision.Limit{{day10}}, []line{{h, 1, audit.Admitted, 1, 0}, {h - 1, 1, audit.Admitted, 1, 0}}, over(0, audit.Disorder)},
 	} {
@@ -179,7 +181,7 @@ func TestTheMostWritesOfASecondAreThoseOfItsWorst(t *testing.T) {
 	for range 40 {
 		a.Written(at+int64(3500*time.Millisecond), one) // the 49 that came after 2.5 s are within its second
 	}
-	if f := a.Finish(); f.PeakWrites != 100 || f.Writes != 640 {
+	if f := a.Finish(at); f.PeakWrites != 100 || f.Writes != 640 {
 		t.Errorf("%d writes, at most %d in a second; want 640 and 100", f.Writes, f.PeakWrites)
 	}
 }

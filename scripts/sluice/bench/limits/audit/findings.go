@@ -35,7 +35,8 @@ type Findings struct {
 	Admitted, Refused, Died int64 // units
 	Over                    int64 // units admitted beyond a quota or a rate: none, if promise 3 holds
 	Violations              int64
-	First                   []Violation // the first few of them
+	Against                 map[Rule]int64 // violations
+	First                   []Violation    // the first few of them
 
 	Periods     int64   // in which a consumer kept asking, so that promise 4 is about them
 	WorstUse    float64 // the least used of them, with what the package comment counts as used; 1 if there was none
@@ -49,6 +50,12 @@ type Findings struct {
 func (f *Findings) Join(o Findings) {
 	f.Admitted, f.Refused, f.Died, f.Over = f.Admitted+o.Admitted, f.Refused+o.Refused, f.Died+o.Died, f.Over+o.Over
 	f.Violations, f.Periods, f.Writes = f.Violations+o.Violations, f.Periods+o.Periods, f.Writes+o.Writes
+	for rule, n := range o.Against {
+		if f.Against == nil {
+			f.Against = map[Rule]int64{}
+		}
+		f.Against[rule] += n
+	}
 	f.First = append(f.First, o.First[:min(len(o.First), keep-min(keep, len(f.First)))]...)
 	f.WorstUse, f.WorstRawUse = min(f.WorstUse, o.WorstUse), min(f.WorstRawUse, o.WorstRawUse)
 	f.PeakWrites = max(f.PeakWrites, o.PeakWrites)

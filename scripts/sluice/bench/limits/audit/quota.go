@@ -138,12 +138,6 @@ func (a *Auditor) judge(c *counter, p *count) {
 	}
 }
 
-// close judges what the end of the log leaves open.
-func (a *Auditor) close(c *counter, q *tally) {
-	a.judge(c, &q.past)
-	a.judge(c, &q.here)
-}
-
 func (c *counter) quota(p period) *tally {
 	for i := range c.quotas {
 		if c.quotas[i].period == p {

@@ -83,6 +83,9 @@ type leak struct {
 	used       bool
 }
 
+// plansAtOnce is how many plans of a counter may be in force at a time, while instances learn of a change.
+const plansAtOnce = 4
+
 // pour takes an admitted entry.
 func (a *Auditor) pour(c *counter, t *terms, e Entry) {
 	l := c.leak(e.Terms)
@@ -111,6 +114,9 @@ func (c *counter) leak(terms int) *leak {
 		if c.rates[i].terms == terms {
 			return &c.rates[i]
 		}
+	}
+	if len(c.rates) == plansAtOnce {
+		c.rates = append(c.rates[:0], c.rates[1:]...)
 	}
 	c.rates = append(c.rates, leak{terms: terms})
 	return &c.rates[len(c.rates)-1]

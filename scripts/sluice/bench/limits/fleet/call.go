@@ -8,6 +8,9 @@ import (
 	"sluice/shared/limit"
 )
 
+// maxRounds is how often a call takes anew.
+const maxRounds = 3
+
 // maxTries is how many writes a call waits for in vain, before it is answered 503.
 const maxTries = 20
 
@@ -20,6 +23,7 @@ type slot struct {
 	kind     int
 	on       *instance
 	taken    []limit.Answer // of the kind's counters, from the first
+	rounds   int            // in which something was no longer good when the last counter had given
 	waits    bool           // for the next of them
 }
 
@@ -41,8 +45,8 @@ func (w *world) call(s int) {
 	}
 	slot := &w.slots[s]
 	w.result.Calls++
-	slot.began = w.now
-	slot.call, slot.kind, slot.taken = uint64(w.result.Calls), w.pick(), slot.taken[:0] // #nosec G115 -- it counts up
+	slot.began, w.last = w.now, w.now
+	slot.call, slot.kind, slot.taken, slot.rounds = uint64(w.result.Calls), w.pick(), slot.taken[:0], 0 // #nosec G115 -- it counts up
 	if i := w.instances[slot.instance]; w.frozen(i) || len(i.mail) > 0 {
 		i.awake = w.now
 		w.thaw(i)
@@ -97,6 +101,19 @@ func (w *world) try(s int) {
 		}
 		return
 	}
+	now := w.clock(i)
+	for _, a := range slot.taken {
+		if a.Good(now) {
+			continue
+		}
+		w.putBack(s)
+		if slot.rounds++; slot.rounds == maxRounds {
+			w.fail(s)
+			return
+		}
+		w.try(s)
+		return
+	}
 	w.admit(s)
 }
 
@@ -125,16 +142,21 @@ func (w *world) take(s int, h *holding, counter int) (settled, on bool) {
 
 // admit sends a call on.
 func (w *world) admit(s int) {
-	slot := &w.slots[s]
 	w.result.Admitted++
 	w.enter(s, audit.Admitted)
-	end := w.now + w.around(w.Shape.Service)
-	slot.on.awake = max(slot.on.awake, end)
-	if w.Shape.After > 0 && w.random.Float64() < w.Shape.After {
-		w.events.push(event{at: end, kind: callEnds, on: int32(s), number: slot.call}) // #nosec G115 -- there are few slots
+	w.respond(s, w.now+w.around(w.Shape.Service))
+}
+
+// respond sends an answer. Behind one, about once a second, an instance gives back what is idle.
+func (w *world) respond(s int, at int64) {
+	slot := &w.slots[s]
+	slot.on.awake = max(slot.on.awake, at)
+	if at-slot.on.looked >= int64(time.Second) {
+		slot.on.looked = at
+		w.events.push(event{at: at, kind: callEnds, on: int32(s), number: slot.call}) // #nosec G115 -- there are few slots
 		return
 	}
-	w.begin(s, end)
+	w.begin(s, at)
 }
 
 // enter tells the audit what became of a call, at each of its counters.
@@ -181,15 +203,19 @@ func (w *world) fail(s int) {
 	w.leaveOff(s)
 }
 
-// leaveOff gives back what a call took that is not sent on.
+// leaveOff ends a call that is not sent on.
 func (w *world) leaveOff(s int) {
+	w.putBack(s)
+	w.respond(s, w.now+int64(time.Millisecond))
+}
+
+// putBack gives back what a call took.
+func (w *world) putBack(s int) {
 	slot := &w.slots[s]
 	for n, a := range slot.taken {
 		slot.on.holdings[w.Kinds[slot.kind].Counters[n]].m.GiveBack(a)
 	}
 	slot.taken = slot.taken[:0]
-	slot.on.awake = max(slot.on.awake, w.now+int64(time.Millisecond))
-	w.begin(s, w.now+int64(time.Millisecond))
 }
 
 // around gives a time that is m on average.

@@ -136,7 +136,6 @@ func (w *world) ended(s int, call uint64) {
 			}
 			if step, ok := h.m.Return(false, w.clock(i)); ok {
 				w.fly(i, counter, step, w.now)
-				i.awake = max(i.awake, w.now+int64(50*time.Millisecond))
 			}
 		}
 	}

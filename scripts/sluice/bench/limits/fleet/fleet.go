@@ -46,7 +46,6 @@ type Shape struct {
 	Slots     int           // calls at once in one instance
 	Service   time.Duration // mean time of an upstream call
 	NoFreeze  bool          // an instance runs on between calls
-	After     float64       // share of calls behind which an instance has time to give back what is idle
 }
 
 // Counter is one counter of limits.
@@ -137,7 +136,7 @@ type Result struct {
 }
 
 // Nothing is the result of no run, to which others are joined.
-func Nothing() Result { return Result{Findings: audit.New(audit.Rules{}).Finish()} }
+func Nothing() Result { return Result{Findings: audit.New(audit.Rules{}).Finish(0)} }
 
 // Join adds the result of another run.
 func (r *Result) Join(o Result) {
@@ -158,7 +157,7 @@ func Run(c Config) (Result, error) {
 		w.now = e.at
 		w.happen(e)
 	}
-	w.result.Findings = w.audit.Finish()
+	w.result.Findings = w.audit.Finish(w.last)
 	return w.result, w.err
 }
 
@@ -167,7 +166,7 @@ type world struct {
 	Config
 	random    *rand.Rand
 	events    heap
-	now       int64 // true time, ns since the Unix epoch
+	now, last int64 // true time, and that of the last call: ns since the Unix epoch
 	traffic   traffic
 	phase     int // of the traffic, the last that began
 	audit     *audit.Auditor
@@ -180,10 +179,12 @@ type world struct {
 	err       error
 }
 
-// claim is what a call shows a machine, and the number under which the audit knows its limits.
+// claim is what a call shows a machine, and the number under which the audit knows its limits. A plan that comes back after
+// another was in force has a new one: its rate begins anew.
 type claim struct {
 	decision.Claim
 	terms int
+	turn  int64 // of the plan, counted through
 }
 
 func build(c Config) (*world, error) {
@@ -198,7 +199,7 @@ func build(c Config) (*world, error) {
 			if err != nil {
 				return nil, err
 			}
-			plans = append(plans, claim{decision.Claim{Counter: counter.ID, Limits: limits, Outage: counter.Outage}, terms})
+			plans = append(plans, claim{Claim: decision.Claim{Counter: counter.ID, Limits: limits, Outage: counter.Outage}, terms: terms, turn: -1})
 		}
 		w.claims = append(w.claims, plans)
 	}

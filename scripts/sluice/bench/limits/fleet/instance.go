@@ -21,6 +21,8 @@ type instance struct {
 
 	awake   int64  // it runs until then, true time, because a call is on its way
 	waiting int    // calls that wait for a write: it runs
+	air     int    // writes that it waits for before it is frozen
+	looked  int64  // when it last looked for what is idle
 	mail    []mail // answers and timers that came while it was frozen
 }
 
@@ -84,7 +86,7 @@ func (w *world) clock(i *instance) time.Time {
 
 // frozen reports whether an instance does not run at this moment.
 func (w *world) frozen(i *instance) bool {
-	return !w.Shape.NoFreeze && !i.leaving && i.waiting == 0 && w.now > i.awake
+	return !w.Shape.NoFreeze && !i.leaving && i.waiting == 0 && i.air == 0 && w.now > i.awake
 }
 
 // thaw gives an instance what came while it was frozen. An answer that came long ago may be seen or may have been given up:
@@ -118,5 +120,14 @@ func (w *world) claim(s *slot, counter int) *claim {
 	if len(plans) == 1 {
 		return &plans[0]
 	}
-	return &plans[(s.began-s.on.lag)/int64(w.Counters[counter].Every)%int64(len(plans))]
+	turn := (s.began - s.on.lag) / int64(w.Counters[counter].Every)
+	c := &plans[turn%int64(len(plans))]
+	if c.turn < turn {
+		terms, err := w.audit.Terms(c.Limits)
+		if err != nil {
+			w.stuck("plan of %s: %w", c.Counter, err)
+		}
+		c.terms, c.turn = terms, turn
+	}
+	return c
 }

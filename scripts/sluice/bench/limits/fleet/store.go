@@ -40,6 +40,7 @@ func (w *world) apply(f *flight) (after limit.State, applied, err bool) {
 	}
 	i.full += interval
 	place := &i.steps[placeOf(f.step.ID)]
+	i.state.Mark = *place
 	if *place == f.step.ID && f.step.ID != "" && !w.Parts.Amnesia {
 		w.result.Repeats++
 		return i.state, true, false

@@ -29,6 +29,7 @@ const (
 	Even   Spread = iota
 	One           // all to one instance
 	Skewed        // the n-th gets 1/n of what the first does
+	Turns         // all to one instance, in each phase to the next
 )
 
 // traffic deals out the calls.
@@ -66,6 +67,17 @@ func (t *traffic) start(phase int) int64 {
 	return t.starts[phase]
 }
 
+// shareOf is a slot's share of the calls of a phase.
+func (t *traffic) shareOf(s Spread, instance, phase int) float64 {
+	if s != Turns {
+		return t.share[s][instance]
+	}
+	if phase%len(t.share[One]) != instance {
+		return 0
+	}
+	return t.share[One][0]
+}
+
 // next gives the instant of the first call of a slot at from or later, and its phase. The slot's last call was in the phase
 // that is given.
 func (t *traffic) next(instance, phase int, from int64) (at int64, in int) {
@@ -73,7 +85,7 @@ func (t *traffic) next(instance, phase int, from int64) (at int64, in int) {
 		p := &t.Phases[phase%t.each]
 		start := t.start(phase)
 		end := start + int64(p.For)
-		rate := p.PerSecond * t.share[p.Spread][instance]
+		rate := p.PerSecond * t.shareOf(p.Spread, instance, phase)
 		if rate <= 0 || from >= end {
 			empty++
 			continue

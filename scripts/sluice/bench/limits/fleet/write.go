@@ -11,6 +11,8 @@ const (
 	attempts = 3
 	patience = time.Second            // for the answer to one
 	longest  = 100 * time.Millisecond // that a write is put off
+
+	abandoned = 16 // one in so many writes is not waited for before the freeze
 )
 
 // flight is a write on its way: the step, and its attempts.
@@ -21,6 +23,7 @@ type flight struct {
 	attempt uint64
 	events  int // that are still to come; it is free again when there are none
 	landed  bool
+	awaited bool // its instance is not frozen before it lands
 
 	after   limit.State // what the store answers to the present attempt
 	applied bool
@@ -125,6 +128,9 @@ func (w *world) fly(i *instance, counter int, step limit.Step, at int64) {
 	id := w.flights.take()
 	f := &w.flights.all[id]
 	f.from, f.counter, f.step, f.attempt = i, counter, step, 1
+	if f.awaited = w.random.IntN(abandoned) > 0; f.awaited {
+		i.air++
+	}
 	if at > w.now {
 		w.plan(id, sent, at)
 		return
@@ -227,7 +233,7 @@ func (w *world) answer(id int, attempt uint64, ok bool) {
 		return
 	}
 	f := &w.flights.all[id]
-	if !ok && f.attempt < attempts {
+	if !ok && f.attempt < attempts && f.step.After == "" {
 		f.attempt++
 		w.plan(id, sent, w.now+w.random.Int64N(int64(10*time.Millisecond)<<f.attempt))
 		w.done(id)
@@ -235,6 +241,10 @@ func (w *world) answer(id int, attempt uint64, ok bool) {
 	}
 	i, counter, after, applied := f.from, f.counter, f.after, f.applied
 	f.landed = true
+	if f.awaited {
+		i.air--
+		i.awake = max(i.awake, w.now)
+	}
 	w.done(id)
 	h := &i.holdings[counter]
 	h.away = !ok

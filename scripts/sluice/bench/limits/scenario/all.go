@@ -19,6 +19,9 @@ func All() []Scenario {
 		{"month", "a burst over the end of a calendar month", 0, true, month},
 		{"anchor", "a burst over the end of a month from a day of its own", 0, true, anchor},
 		{"one-instance", "all calls to one of the instances, and to another one later", 0, true, oneInstance},
+		{"turns", "all calls to one instance after the other, then to all", 0, true, turns},
+		{"carried", "a period that begins while leases of the last one are in hand", 0, true, carried},
+		{"lost", "answers and requests that are lost all the time", 0, true, lost},
 		{"skewed", "few instances get most of the calls", 0, true, skewed},
 		{"several", "calls that cost more than one, of several counters each", 0, true, several},
 		{"plans", "the plan is changed again and again", 0, true, plans},
@@ -46,9 +49,10 @@ func hotRough(d *draw, c *fleet.Config) {
 }
 
 func lone(d *draw, c *fleet.Config) {
-	c.Shape.Instances = d.one(1, 2, 4)
-	c.Counters = one(rate(60, 60, 10), quota(d.between(10, 100_000), catalog.Day, 0))
-	c.Traffic.Phases = []fleet.Phase{steady(d.part(2), 80_000)}
+	c.Shape.Instances = 1
+	n := d.between(10, 60_000)
+	c.Counters = one(rate(120, 60, 10), quota(n, catalog.Day, 0))
+	c.Traffic.Phases = []fleet.Phase{steady(min(3, 1.2*float64(n)/80_000), 80_000)}
 	c.Traffic.Phases[0].Spread = fleet.Spread(d.IntN(3)) // #nosec G115 -- of three
 	c.Clocks.Drift = true
 }
@@ -60,7 +64,7 @@ func fresh(d *draw, c *fleet.Config) {
 		c.Shape.Slots = 64 / c.Shape.Instances
 	}
 	c.Counters = one(rate(100_000, 1, 100_000), quota(n, catalog.Day, 0))
-	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 10 * time.Second, PerSecond: max(200, 0.3*float64(n)), Together: true, Restart: true}}
+	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 5 * time.Second, PerSecond: d.asking(n, 5), Together: true, Restart: true}}
 	if d.IntN(2) == 0 {
 		c.Faults = rough(d)
 	}
@@ -69,7 +73,7 @@ func fresh(d *draw, c *fleet.Config) {
 // boundary is a burst over the end of each cycle, after most of the quota was used up, or nothing of it.
 func boundary(d *draw, c *fleet.Config, p catalog.Period, anchorDay int) {
 	n := d.between(1, 20_000)
-	speed := min(10_000, max(100, float64(n)))
+	speed := d.asking(n, 3)
 	c.Counters = one(rate(d.one(100, 20_000), 1, 20_000), quota(n, p, anchorDay))
 	c.Traffic.Phases = []fleet.Phase{{From: -3 * time.Second, For: time.Duration(4+d.IntN(3)) * time.Second, PerSecond: speed, Together: d.IntN(2) == 0}}
 	if d.IntN(3) > 0 {
@@ -96,35 +100,67 @@ func anchor(d *draw, c *fleet.Config) {
 
 func oneInstance(d *draw, c *fleet.Config) {
 	n := d.between(10, 200_000)
-	c.Counters = one(rate(5_000, 1, 500), quota(n, catalog.Day, 0))
+	c.Counters = one(rate(6_000, 1, 500), quota(n, catalog.Day, 0))
 	c.Shape.Slots = 16
-	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 20 * time.Second, PerSecond: 3_000, Spread: fleet.One},
-		{From: 2 * time.Hour, For: 10 * time.Second, PerSecond: 3_000}}
+	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 30 * time.Second, PerSecond: d.asking(n, 40), Spread: fleet.One},
+		{From: 2 * time.Hour, For: 20 * time.Second, PerSecond: d.asking(n, 40)}}
 	if d.IntN(2) == 0 {
 		c.Faults = rough(d)
 	}
 }
 
+func turns(d *draw, c *fleet.Config) {
+	n := d.between(200, 1_200)
+	c.Counters = one(rate(n, 1, n))
+	c.Shape.Instances, c.Shape.Slots = 15, 32
+	for k := range 32 {
+		p := fleet.Phase{From: time.Hour + time.Duration(k)*2500*time.Millisecond, For: 900 * time.Millisecond, PerSecond: 0.95 * float64(n), Spread: fleet.Turns}
+		if k%16 == 15 {
+			p.Spread, p.PerSecond, p.Together = fleet.Even, 8*float64(n), true
+		}
+		c.Traffic.Phases = append(c.Traffic.Phases, p)
+	}
+}
+
+func carried(d *draw, c *fleet.Config) {
+	n := d.between(2_000, 60_000)
+	c.Counters = one(quota(n, catalog.Day, 0))
+	c.Shape.Instances = d.one(4, 16, 64)
+	c.Shape.Slots = 128 / c.Shape.Instances
+	c.Traffic.Phases = []fleet.Phase{{From: -20 * time.Second, For: 19 * time.Second, PerSecond: d.asking(n, 60)},
+		{From: time.Hour, For: 20 * time.Second, PerSecond: d.asking(n, 16)}}
+}
+
+func lost(d *draw, c *fleet.Config) {
+	n := d.between(500, 20_000)
+	c.Counters = one(rate(5_000, 1, 5_000), quota(n, catalog.Day, 0))
+	c.Shape.Instances, c.Shape.Slots = d.one(1, 2, 4), 16
+	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 60 * time.Second, PerSecond: d.asking(n, 40)}}
+	c.Faults = fleet.Faults{LostAnswer: 0.3, LostRequest: 0.1, Throttled: 0.1}
+}
+
 func skewed(d *draw, c *fleet.Config) {
-	c.Counters = one(rate(4_000, 1, 8_000), quota(d.between(1_000, 500_000), catalog.Day, 0))
+	n := d.between(1_000, 200_000)
+	c.Counters = one(rate(4_000, 1, 8_000), quota(n, catalog.Day, 0))
 	c.Shape.Slots = 4
-	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 60 * time.Second, PerSecond: 3_500, Spread: fleet.Skewed}}
+	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 60 * time.Second, PerSecond: d.asking(n, 60), Spread: fleet.Skewed}}
 	c.Faults = rough(d)
 }
 
 func several(d *draw, c *fleet.Config) {
+	n := d.between(500, 100_000)
 	counter := func(id string, limits ...decision.Limit) fleet.Counter {
 		return fleet.Counter{ID: id, Plans: [][]decision.Limit{limits}, Outage: catalog.OutageClosed}
 	}
 	c.Counters = []fleet.Counter{
-		counter("sub", rate(2_000, 1, 1_000), quota(d.between(500, 100_000), catalog.Day, 0)),
+		counter("sub", rate(2_000, 1, 1_000), quota(n, catalog.Day, 0)),
 		counter("sub/list", rate(d.between(5, 500), 1, d.between(20, 500))),
 		counter("api/orders", rate(d.between(500, 5_000), 1, 2_000)),
 		counter("api/orders/list", quota(d.between(1_000, 1_000_000), catalog.Month, 0)),
 	}
 	c.Kinds = []fleet.Kind{{Weight: 6, Counters: []int{0, 2}, Cost: 1}, {Weight: 2, Counters: []int{0, 1, 2, 3}, Cost: 3},
 		{Weight: 1, Counters: []int{0, 1, 2, 3}, Cost: 10}}
-	c.Traffic.Phases = []fleet.Phase{{From: -10 * time.Second, For: 40 * time.Second, PerSecond: 2_000}}
+	c.Traffic.Phases = []fleet.Phase{{From: -10 * time.Second, For: 40 * time.Second, PerSecond: d.asking(n, 60)}}
 	c.Shape.Instances, c.Shape.Slots = d.one(4, 64), d.one(1, 3)
 	if d.IntN(2) == 0 {
 		c.Faults = rough(d)
@@ -146,8 +182,9 @@ func plans(d *draw, c *fleet.Config) {
 }
 
 func outage(d *draw, c *fleet.Config) {
-	c.Counters = one(rate(3_000, 1, 3_000), quota(d.between(100, 300_000), catalog.Day, 0))
-	c.Traffic.Phases = []fleet.Phase{{From: -20 * time.Second, For: 90 * time.Second, PerSecond: 2_500}}
+	n := d.between(100, 200_000)
+	c.Counters = one(rate(3_000, 1, 3_000), quota(n, catalog.Day, 0))
+	c.Traffic.Phases = []fleet.Phase{{From: -20 * time.Second, For: 90 * time.Second, PerSecond: d.asking(n, 60)}}
 	c.Faults = rough(d)
 	c.Faults.OutageEvery, c.Faults.OutageFor = 10*time.Second, time.Duration(d.between(200, 10_000))*time.Millisecond
 }
@@ -158,7 +195,7 @@ func tightRate(d *draw, c *fleet.Config) {
 		n, seconds = d.between(1, 600), 60
 	}
 	c.Counters = one(rate(n, seconds, d.between(1, 2*n)))
-	c.Traffic.Phases = []fleet.Phase{steady(min(10_000, max(50, 2*float64(n)/float64(seconds))), 100)}
+	c.Traffic.Phases = []fleet.Phase{steady(min(10_000, max(2, (0.7+d.Float64())*float64(n)/float64(seconds))), 100)}
 	c.Shape.Instances, c.Shape.Slots = d.one(1, 4, 64), d.one(1, 4)
 	if d.IntN(2) == 0 {
 		c.Faults = rough(d)
@@ -169,21 +206,23 @@ func tightRate(d *draw, c *fleet.Config) {
 func tightQuota(d *draw, c *fleet.Config) {
 	n := d.between(1, 1_000_000_000)
 	c.Counters = one(quota(n, catalog.Day, 0))
-	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 30 * time.Second, PerSecond: min(10_000, max(20, 0.06*float64(n)))}}
+	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 30 * time.Second, PerSecond: d.asking(n, 30)}}
 	c.Faults = rough(d)
 }
 
 func dying(d *draw, c *fleet.Config) {
-	c.Counters = one(rate(10_000, 1, 10_000), quota(d.between(50, 100_000), catalog.Day, 0))
-	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 40 * time.Second, PerSecond: 4_000}}
+	n := d.between(50, 100_000)
+	c.Counters = one(rate(10_000, 1, 10_000), quota(n, catalog.Day, 0))
+	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 40 * time.Second, PerSecond: d.asking(n, 30)}}
 	c.Faults = rough(d)
-	c.Faults.Crash, c.Faults.CrashEvery = 0.1, time.Duration(d.between(10, 1_000))*time.Millisecond
+	c.Faults.Crash, c.Faults.CrashEvery = 0.1, time.Duration(d.between(200, 5_000))*time.Millisecond
 }
 
 func atOnce(d *draw, c *fleet.Config) {
-	c.Counters = one(rate(20_000, 1, 5_000), quota(d.between(1_000, 1_000_000), catalog.Day, 0))
-	c.Shape = fleet.Shape{Instances: d.one(2, 8), Slots: 32, Service: 20 * time.Millisecond, NoFreeze: true, After: 0.05}
-	c.Traffic.Phases = []fleet.Phase{{From: -10 * time.Second, For: 60 * time.Second, PerSecond: 5_000}}
+	n := d.between(1_000, 400_000)
+	c.Counters = one(rate(20_000, 1, 5_000), quota(n, catalog.Day, 0))
+	c.Shape = fleet.Shape{Instances: d.one(2, 8), Slots: 32, Service: 20 * time.Millisecond, NoFreeze: true}
+	c.Traffic.Phases = []fleet.Phase{{From: -10 * time.Second, For: 60 * time.Second, PerSecond: d.asking(n, 50)}}
 	c.Faults = rough(d)
 }
 
@@ -210,7 +249,7 @@ func exact(d *draw, c *fleet.Config) {
 		{ID: "sub/list", Plans: [][]decision.Limit{{rate(d.between(1, 100), 1, 10)}}},
 	}
 	c.Kinds = []fleet.Kind{{Weight: 1, Counters: []int{0}, Cost: 1}, {Weight: 3, Counters: []int{0, 1}, Cost: 1}}
-	speed := max(100, float64(n)/8)
+	speed := d.asking(n, 10)
 	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 30 * time.Second, PerSecond: speed},
 		{From: 2 * time.Hour, For: 60 * time.Second, PerSecond: speed, Restart: true}}
 	c.Rules.Exact = true

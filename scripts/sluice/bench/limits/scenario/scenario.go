@@ -47,7 +47,7 @@ func (s Scenario) Config(seed uint64, calls int64) fleet.Config {
 	d := &draw{rand.New(rand.NewPCG(seed, name))} // #nosec G404 -- runs must repeat
 	c := fleet.Config{
 		Seed: d.Uint64(), Calls: calls,
-		Shape:   fleet.Shape{Instances: 64, Slots: 1, Service: 3 * time.Millisecond, After: 0.02},
+		Shape:   fleet.Shape{Instances: 64, Slots: 1, Service: 3 * time.Millisecond},
 		Clocks:  fleet.Clocks{Skew: Skew},
 		Parts:   fleet.Sound(Skew),
 		Rules:   audit.Rules{Slack: Slack, Skew: Skew},
@@ -69,8 +69,8 @@ func (d *draw) between(low, high int) int {
 
 func (d *draw) one(of ...int) int { return of[d.IntN(len(of))] }
 
-// part is a share of the scale, as likely of each magnitude down to a hundredth of it.
-func (d *draw) part(scale float64) float64 { return scale * math.Pow(100, -d.Float64()) }
+// share is 2 % or less, as likely of each magnitude down to a hundredth of that.
+func (d *draw) share() float64 { return 0.02 * math.Pow(100, -d.Float64()) }
 
 // days begins a cycle each day.
 func days(d *draw) func(int) time.Time {
@@ -105,8 +105,13 @@ func steady(perSecond float64, seconds int) fleet.Phase {
 	return fleet.Phase{From: time.Second, For: time.Duration(seconds) * time.Second, PerSecond: perSecond}
 }
 
+// asking is how many calls a second it takes to ask for 0.8 to 1.6 times n in so many seconds, within what is promised.
+func (d *draw) asking(n, seconds int) float64 {
+	return min(10_000, max(5, (0.8+0.8*d.Float64())*float64(n)/float64(seconds)))
+}
+
 // rough is what may go wrong all at once.
 func rough(d *draw) fleet.Faults {
-	return fleet.Faults{Crash: d.part(0.02), LostRequest: d.part(0.02), LostAnswer: d.part(0.02), Throttled: d.part(0.02),
-		CrashEvery: time.Duration(d.between(500, 60_000)) * time.Millisecond, StopEvery: time.Duration(d.between(500, 60_000)) * time.Millisecond}
+	return fleet.Faults{Crash: d.share(), LostRequest: d.share(), LostAnswer: d.share(), Throttled: d.share(),
+		CrashEvery: time.Duration(d.between(2_000, 120_000)) * time.Millisecond, StopEvery: time.Duration(d.between(2_000, 120_000)) * time.Millisecond}
 }
