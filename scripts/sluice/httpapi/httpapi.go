@@ -28,8 +28,8 @@ const (
 	maxHeaderBytes = 10 << 10
 	maxBodyBytes   = 10 << 20
 	maxEventBytes  = 6 << 20
-	maxDrainBytes  = 64 << 20 // read and thrown away, so that a client that sends too much still sees the answer
-	maxWait        = 30 * time.Second
+	maxDrainBytes  = 64 << 20         // read and thrown away, so that a client that sends too much still sees the answer
+	maxWait        = 30 * time.Second // for both functions of a call together
 )
 
 // Authorizer is a Lambda authorizer: payload 2.0, simple response, no cache.
@@ -96,16 +96,16 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem.Of(problem.New(problem.TooLarge, "the request is too large for a function: 6 MB"), requestID), requestID)
 		return
 	}
-	if route.Authorizer != nil && !a.authorize(w, &e, route) {
+	// As in the cloud, a client that goes away does not end the functions' work.
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
+	defer cancel()
+	if route.Authorizer != nil && !a.authorize(ctx, w, &e, route) {
 		return
 	}
-	wait := maxWait
-	if route.Timeout > 0 {
-		wait = min(wait, route.Timeout)
+	if route.Timeout > 0 && route.Timeout < maxWait {
+		ctx, cancel = context.WithTimeout(ctx, route.Timeout)
+		defer cancel()
 	}
-	// As in the cloud, a client that goes away does not end the function's work.
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
-	defer cancel()
 	out, err := route.Integration(ctx, e)
 	if err == nil {
 		err = writeAnswer(w, r.Method, out)
@@ -116,9 +116,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // authorize asks the route's authorizer. False says that the call has been answered.
-func (a *API) authorize(w http.ResponseWriter, e *events.APIGatewayV2HTTPRequest, route *Route) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
-	defer cancel()
+func (a *API) authorize(ctx context.Context, w http.ResponseWriter, e *events.APIGatewayV2HTTPRequest, route *Route) bool {
 	verdict, err := route.Authorizer(ctx, events.APIGatewayV2CustomAuthorizerV2Request{
 		Version: "2.0", Type: "REQUEST", RouteArn: a.arn(e), RouteKey: e.RouteKey, RawPath: e.RawPath, RawQueryString: e.RawQueryString,
 		Cookies: e.Cookies, Headers: e.Headers, QueryStringParameters: e.QueryStringParameters, RequestContext: e.RequestContext,
