@@ -93,13 +93,20 @@ func (c *Counter) open(k key) *cell {
 	if known := c.cells[k]; known != nil {
 		return known
 	}
+	// Names come as parts of the decision on a call, all of which they would keep in memory.
+	k.api, k.version, k.app = clone(k.api), clone(k.version), clone(k.app)
+	k.operation = clone(k.operation)
 	opened := &cell{latency: make(Sketch)}
 	c.cells[k] = opened
 	return opened
 }
 
+func clone[T ~string](s T) T { return T(strings.Clone(string(s))) }
+
 func (c *cell) count(f *Facts) {
-	c.consumer = f.Consumer
+	if c.consumer != f.Consumer {
+		c.consumer = clone(f.Consumer)
+	}
 	if !f.Forwarded {
 		c.tallies[refused]++
 		bump(&c.refused, f.code())
