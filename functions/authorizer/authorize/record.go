@@ -50,7 +50,7 @@ func (a *Authorizer) record(ctx context.Context, r *request, d *decision.Decisio
 		level = slog.LevelError
 		attrs = append(attrs, slog.Any("error", err))
 	}
-	a.log.LogAttrs(ctx, level, "decision", attrs...)
+	telemetry.Log(ctx, a.log, level, "decision", attrs...)
 }
 
 // ours reports whether a refusal is our own fault, so that an operator wants to know the cause.

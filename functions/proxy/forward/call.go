@@ -89,5 +89,5 @@ func (p *Proxy) record(ctx context.Context, c *call, took time.Duration) {
 	if skipped > 0 {
 		attrs = append(attrs, slog.Int("refusals_not_logged", skipped))
 	}
-	p.log.LogAttrs(ctx, level, "call", attrs...)
+	telemetry.Log(ctx, p.log, level, "call", attrs...)
 }
