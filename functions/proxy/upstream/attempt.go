@@ -5,14 +5,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -186,66 +184,6 @@ func (r result) better(than result) result {
 }
 
 var errNoHedge = errors.New("there is no room for a second attempt")
-
-// hedge makes an attempt and, if it has not ended after a while, another one beside it. The first good answer wins; the other
-// attempt is cancelled and has ended when hedge returns.
-func (t *trip) hedge(ctx context.Context, after time.Duration) (Answer, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer cancel()
-	t.copied = true
-	results := make(chan result, 2)
-	start := func(attempt func(context.Context) (Answer, error)) {
-		running.Go(func() {
-			r := result{err: errNoHedge}
-			defer func() {
-				if fault := recover(); fault != nil {
-					r.err = fmt.Errorf("panic: %v", fault) // nobody else could catch it here
-				}
-				results <- r
-			}()
-			r.answer, r.err = attempt(ctx)
-		})
-	}
-	start(t.try)
-	timer := time.NewTimer(after)
-	defer timer.Stop()
-	kept := result{err: errNoHedge}
-	for left := 1; ; {
-		select {
-		case r := <-results:
-			if left--; r.good() {
-				return r.answer, nil
-			}
-			if kept = r.better(kept); left == 0 {
-				return kept.answer, kept.err
-			}
-		case <-timer.C:
-			if t.fits(0) && t.peer.breaker.Load().Closed() == 0 && t.peer.budget.take(t.client.now()) {
-				left++
-				start(t.second)
-			}
-		}
-	}
-}
-
-// second is a hedge: an attempt with a slot of its own.
-func (t *trip) second(ctx context.Context) (Answer, error) {
-	if most := t.call.Settings.MaxInFlight; most > 0 {
-		s, err := t.peer.pool.Take(ctx, most, t.call.Priority, t.end)
-		if err != nil {
-			return Answer{}, errNoHedge
-		}
-		defer s.Release()
-	}
-	a, err := t.try(ctx)
-	var no *refused
-	if errors.As(err, &no) {
-		err = errNoHedge
-	}
-	return a, err
-}
 
 // try sends the request once, if the breaker lets it.
 func (t *trip) try(ctx context.Context) (answer Answer, err error) {

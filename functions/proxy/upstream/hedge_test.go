@@ -155,13 +155,39 @@ func TestACallerWhoLeavesEndsBothAttempts(t *testing.T) {
 	})
 }
 
-// mad is a transport that panics.
-type mad struct{}
+// mad is a transport that panics from its nth request on, and takes its time for the others.
+type mad struct {
+	stage
+	from int
+}
 
-func (mad) RoundTrip(*http.Request) (*http.Response, error) { panic("inside") }
-
-func TestAPanicOfAHedgedAttemptIsAnError(t *testing.T) {
-	if e := wantError(t, over(mad{}), upstream.Failed, hedged(100)); e.RetryAfter != 0 {
-		t.Error(e)
+func (m *mad) RoundTrip(q *http.Request) (*http.Response, error) {
+	if m.sent() >= m.from {
+		panic("inside")
 	}
+	return m.stage.RoundTrip(q)
+}
+
+func TestAPanicOfAHedgeIsAnAttemptThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		want(t, over(&mad{stage{lines: []line{{after: time.Second, status: 200}}}, 1}), 200, hedged(100))
+	})
+}
+
+func TestAPanicOfAnAttemptIsTheCallersAndLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &shelf{held: map[string]time.Time{}}
+		up := over(&mad{}, func(d *upstream.Deps) { d.Slots = store })
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("nothing was heard of it")
+				}
+			}()
+			up.Call(t.Context(), call(t, hedged(100), bounded(1))) //nolint:errcheck // it panics
+		}()
+		if err := up.Close(t.Context()); err != nil || len(store.held) != 0 {
+			t.Errorf("%d slots are kept, %v", len(store.held), err)
+		}
+	})
 }

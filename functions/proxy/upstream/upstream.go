@@ -6,7 +6,7 @@
 //     all live within it, and each attempt tells the upstream how long we wait (TimeoutField).
 //  2. shed (shed.go): an upstream that is overloaded is spared the calls of low priority first.
 //  3. bulkhead (package bulkhead): a slot of MaxInFlight, exact over all instances.
-//  4. attempts (attempt.go): each asks the breaker (package breaker); reads may be hedged and repeatable calls retried, out of one
+//  4. attempts (attempt.go, hedge.go): each asks the breaker (package breaker); reads may be hedged and repeatable calls retried, out of one
 //     budget (budget.go).
 //
 // Then, if the caller asks for it, Fallback gives another answer: first from the alternative upstream, then the static one.
@@ -24,7 +24,7 @@
 // method and deadline, on the answer's Retry-After, and on the calls of the last seconds.
 //
 // A warm call with breaker, retries, slots and fallback costs 3 allocations and about 1 µs more than a bare round trip with a
-// timeout; see BenchmarkCall.
+// timeout, with a hedge that is not needed 14 and 3 µs; see BenchmarkCall.
 package upstream
 
 import (
