@@ -153,5 +153,9 @@ func (w *world) begins(n int) {
 			w.stop(i)
 		}
 	}
-	w.events.push(event{at: max(w.now, w.traffic.start(n+1)), kind: phaseBegins, number: uint64(n) + 1}) // #nosec G115 -- it counts up
+	next := w.traffic.start(n + 1)
+	if next > lastStart {
+		return
+	}
+	w.events.push(event{at: max(w.now, next), kind: phaseBegins, number: uint64(n) + 1}) // #nosec G115 -- it counts up
 }

@@ -32,6 +32,9 @@ const (
 	Turns         // all to one instance, in each phase to the next
 )
 
+// lastStart is when the last phase may begin: nanoseconds since 1970 are soon too many.
+const lastStart = int64(math.MaxInt64 / 10 * 8)
+
 // traffic deals out the calls.
 type traffic struct {
 	Traffic
@@ -81,9 +84,12 @@ func (t *traffic) shareOf(s Spread, instance, phase int) float64 {
 // next gives the instant of the first call of a slot at from or later, and its phase. The slot's last call was in the phase
 // that is given.
 func (t *traffic) next(instance, phase int, from int64) (at int64, in int) {
-	for empty := 0; empty <= 2*t.each; phase++ {
+	for empty := 0; empty <= 2*max(t.each, len(t.share[One])); phase++ {
 		p := &t.Phases[phase%t.each]
 		start := t.start(phase)
+		if start > lastStart {
+			break
+		}
 		end := start + int64(p.For)
 		rate := p.PerSecond * t.shareOf(p.Spread, instance, phase)
 		if rate <= 0 || from >= end {

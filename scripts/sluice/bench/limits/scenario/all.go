@@ -51,8 +51,8 @@ func hotRough(d *draw, c *fleet.Config) {
 func lone(d *draw, c *fleet.Config) {
 	c.Shape.Instances = 1
 	n := d.between(10, 60_000)
-	c.Counters = one(rate(120, 60, 10), quota(n, catalog.Day, 0))
-	c.Traffic.Phases = []fleet.Phase{steady(min(3, 1.2*float64(n)/80_000), 80_000)}
+	c.Counters = one(rate(600, 60, 50), quota(n, catalog.Day, 0))
+	c.Traffic.Phases = []fleet.Phase{steady(min(3, max(1.2*float64(n), float64(d.calls)/cycles)/80_000), 80_000)}
 	c.Traffic.Phases[0].Spread = fleet.Spread(d.IntN(3)) // #nosec G115 -- of three
 	c.Clocks.Drift = true
 }

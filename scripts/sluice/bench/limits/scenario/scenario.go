@@ -44,7 +44,7 @@ func (s Scenario) Config(seed uint64, calls int64) fleet.Config {
 	for _, b := range []byte(s.Name) {
 		name = (name ^ uint64(b)) * 1099511628211
 	}
-	d := &draw{rand.New(rand.NewPCG(seed, name))} // #nosec G404 -- runs must repeat
+	d := &draw{rand.New(rand.NewPCG(seed, name)), calls} // #nosec G404 -- runs must repeat
 	c := fleet.Config{
 		Seed: d.Uint64(), Calls: calls,
 		Shape:   fleet.Shape{Instances: 64, Slots: 1, Service: 3 * time.Millisecond},
@@ -59,7 +59,13 @@ func (s Scenario) Config(seed uint64, calls int64) fleet.Config {
 }
 
 // draw draws numbers.
-type draw struct{ *rand.Rand }
+type draw struct {
+	*rand.Rand
+	calls int64 // of the run
+}
+
+// cycles is about how many periods a run may take at most: nanoseconds since 1970 end in 2262.
+const cycles = 1000
 
 // between draws a number of low..high, as likely of each magnitude.
 func (d *draw) between(low, high int) int {
@@ -105,9 +111,10 @@ func steady(perSecond float64, seconds int) fleet.Phase {
 	return fleet.Phase{From: time.Second, For: time.Duration(seconds) * time.Second, PerSecond: perSecond}
 }
 
-// asking is how many calls a second it takes to ask for 0.8 to 1.6 times n in so many seconds, within what is promised.
+// asking is how many calls a second it takes to ask for 0.8 to 1.6 times n in so many seconds, or more if the run would take too
+// many periods; within what is promised.
 func (d *draw) asking(n, seconds int) float64 {
-	return min(10_000, max(5, (0.8+0.8*d.Float64())*float64(n)/float64(seconds)))
+	return min(10_000, max(5, (0.8+0.8*d.Float64())*float64(n)/float64(seconds), float64(d.calls)/cycles/float64(seconds)))
 }
 
 // rough is what may go wrong all at once.
