@@ -38,6 +38,11 @@ run: ## install what is missing, build, start the local cloud with demo data; ^C
 	@echo '[4/4] starting the local cloud'
 	@exec bin/sluice local --with-parent $(SLUICE_LOCAL_FLAGS)
 
+.PHONY: drill
+FAULT ?= store=down:60s@20s
+drill: ## `make run` in which something fails: FAULT=store=down:60s@20s (scripts/README.md: the drill)
+	@$(MAKE) run SLUICE_LOCAL_FLAGS="$(SLUICE_LOCAL_FLAGS) --fault '$(FAULT)'"
+
 .PHONY: test
 test: ## install what is missing and run every test that needs no cloud and no browser
 	@$(MAKE) tools
@@ -90,6 +95,20 @@ $(LINT):
 .PHONY: clean
 clean: ## remove what was built; installed tools and the local cloud's data stay
 	rm -rf bin .aws-sam
+
+# --- measurements, which no test needs: bounded in time and connections, on loopback only ----------------------------------
+
+.PHONY: bench
+bench: tools modules programs ## what a warm call, a cold start and the limits cost; BENCH='--against kong=http://…' for more
+	bin/sluice bench call $(BENCH)
+	bin/sluice bench cold
+	bin/sluice bench limits
+
+.PHONY: soak
+SOAK ?= 30m
+soak: tools modules programs ## run under load and faults for long, as processes and then in process: SOAK=2m for a short one
+	bin/sluice soak --for $(SOAK)
+	bin/sluice soak --for $(SOAK) --in-process
 
 # --- the parts of `make check`, each runnable by itself ---------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import (
 	"sluice/scripts/sluice/bootstrap"
 	"sluice/scripts/sluice/fault"
 	"sluice/scripts/sluice/local"
+	"sluice/scripts/sluice/soak"
 )
 
 // The exit codes: done, refused or failed, called the wrong way.
@@ -31,7 +32,7 @@ func run(args []string) int {
 		PersistentPreRun: func(*cobra.Command, []string) { begun = true },
 	}
 	root.AddCommand(local.Command(os.LookupEnv), bootstrap.Command(os.LookupEnv))
-	root.AddCommand(fault.Command(os.LookupEnv), bench.Command())
+	root.AddCommand(fault.Command(os.LookupEnv), bench.Command(), soak.Command())
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
 	switch {

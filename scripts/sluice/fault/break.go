@@ -76,7 +76,8 @@ func (d *Drill) Handler(t Target, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := d.draw(t)
 		if f.delay > 0 && d.world.Sleep(r.Context(), f.delay) != nil {
-			panic(http.ErrAbortHandler) // the caller has gone
+			reset(w) // the caller has gone, or we are going
+			return
 		}
 		switch f.as {
 		case "":
@@ -102,11 +103,12 @@ func (u *unheard) Write(b []byte) (int, error) { return len(b), nil }
 // WriteHeader forgets.
 func (u *unheard) WriteHeader(int) {}
 
-// reset breaks the connection of a request.
+// reset breaks the connection of a request. Where there is none to break, since nobody hears the answer, it says so to nobody.
 func reset(w http.ResponseWriter) {
 	raw, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // HTTP/2 has streams to end, not connections
+		w.WriteHeader(http.StatusBadGateway)
+		return
 	}
 	switch c := raw.(type) {
 	case *conn:

@@ -32,6 +32,11 @@ func Get(address, path, key string) Target {
 	return Target{address, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: sluice-bench\r\nAccept: application/json\r\nX-Api-Key: %s\r\n\r\n", path, address, key)}
 }
 
+// Post is a target that posts nothing to a path with an API key. No client or proxy may send it twice by itself.
+func Post(address, path, key string) Target {
+	return Target{address, fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: sluice-bench\r\nX-Api-Key: %s\r\nContent-Length: 0\r\n\r\n", path, address, key)}
+}
+
 // Result is what a run saw.
 type Result struct {
 	Requests int
@@ -81,6 +86,54 @@ func Run(ctx context.Context, t Target, connections, requests int) (Result, erro
 	return r, nil
 }
 
+// Until sends requests over so many connections until ctx ends, and tells of each one: its status, 0 if it got no answer. What
+// is under way then comes to its end, so that nothing is left uncounted. told is called from several goroutines.
+func Until(ctx context.Context, t Target, connections int, told func(status int)) {
+	var running sync.WaitGroup
+	for range connections {
+		running.Go(func() {
+			w := &worker{target: t}
+			defer w.close()
+			for ctx.Err() == nil {
+				told(w.bounded(context.WithoutCancel(ctx)))
+			}
+		})
+	}
+	running.Wait()
+}
+
+// callLimit bounds one call of Until.
+const callLimit = 30 * time.Second
+
+// bounded sends one request and gives the status of the answer; 0 if there is none in time.
+func (w *worker) bounded(ctx context.Context) int {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	if w.conn == nil {
+		if err := w.dial(ctx); err != nil {
+			_ = wait(ctx, time.Millisecond) // a server that is not there must not be asked in a tight loop
+			return 0
+		}
+	}
+	if err := w.conn.SetDeadline(time.Now().Add(callLimit)); err != nil {
+		w.close()
+		return 0
+	}
+	status, _ := w.exchange()
+	return status
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
 // worker is one connection.
 type worker struct {
 	target   Target
@@ -122,7 +175,7 @@ func (w *worker) once(ctx context.Context) {
 			return
 		}
 	}
-	if err := w.exchange(); err != nil {
+	if _, err := w.exchange(); err != nil {
 		w.failed(err.Error())
 		return
 	}
@@ -136,16 +189,17 @@ func (w *worker) failed(why string) {
 	}
 }
 
-// exchange keeps the connection only if the answer lets it.
-func (w *worker) exchange() error {
+// exchange keeps the connection only if the answer lets it. The status is 0 if there was no whole answer; any but 200 is an
+// error.
+func (w *worker) exchange() (status int, err error) {
 	if _, err := w.conn.Write(w.target.Request); err != nil {
 		w.close()
-		return fmt.Errorf("send: %w", err)
+		return 0, fmt.Errorf("send: %w", err)
 	}
 	res, err := http.ReadResponse(w.in, nil)
 	if err != nil {
 		w.close()
-		return fmt.Errorf("read the answer: %w", err)
+		return 0, fmt.Errorf("read the answer: %w", err)
 	}
 	var start [300]byte
 	n, _ := io.ReadFull(res.Body, start[:]) // an end before that is none; the next line finds any other error again
@@ -157,12 +211,12 @@ func (w *worker) exchange() error {
 		w.close()
 	}
 	if err != nil {
-		return fmt.Errorf("read the answer's body: %w", err)
+		return 0, fmt.Errorf("read the answer's body: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", res.Status, start[:n])
+		return res.StatusCode, fmt.Errorf("%s: %s", res.Status, start[:n])
 	}
-	return nil
+	return res.StatusCode, nil
 }
 
 // Percentile gives the value below or at which a share p of the ascending values lies (nearest rank); 0 if there is none.

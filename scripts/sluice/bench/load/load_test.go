@@ -68,6 +68,30 @@ func TestARunThatIsCancelledSaysSo(t *testing.T) {
 	}
 }
 
+func TestUntilToldToEndEachCallIsToldOnceAndTheLastOnesComeToTheirEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var seen, wrong atomic.Int64
+	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.Header.Get("X-Api-Key") != "k" {
+			wrong.Add(1)
+		}
+		switch n := seen.Add(1); {
+		case n == 200:
+			cancel()
+		case n%10 == 0:
+			panic(http.ErrAbortHandler)
+		case n%3 == 0:
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	})
+	var told [600]atomic.Int64
+	load.Until(ctx, load.Post(address, "/", "k"), 4, func(status int) { told[status].Add(1) })
+	if sum := told[0].Load() + told[200].Load() + told[429].Load(); sum != seen.Load() || told[0].Load() < 19 || told[429].Load() == 0 || wrong.Load() > 0 {
+		t.Errorf("%d seen, %d wrong; told %d without answer, %d refused, %d good", seen.Load(), wrong.Load(), told[0].Load(), told[429].Load(), told[200].Load())
+	}
+}
+
 func TestPercentilesAreNearestRanks(t *testing.T) {
 	var hundred []time.Duration
 	for i := range 100 {
