@@ -17,7 +17,7 @@ import (
 // shown again.
 //
 // Access: one conditional UpdateItem, 1 WCU. A step whose answer was lost is repeated, here and by whoever made it: each
-// instance leaves the ID of its last step in one of eight places of the item, which the repetition then meets, so it is not
+// instance leaves the ID of its last step in one of 32 places of the item, which the repetition then meets, so it is not
 // applied twice unless one of the other instances that share the place wrote in between; then it may be, which charges
 // units for nothing and never admits one too many. A step that gives units back names the ID that it must find there
 // (limit.Step.After): it is never applied twice, and not repeated here, so a refusal means that it was not applied at all.
@@ -52,7 +52,7 @@ func (t *Table) LimitState(ctx context.Context, id string) (limit.State, error) 
 
 // opPlace is the place in a counter where an instance leaves the ID of its last step.
 func opPlace(id string) string {
-	const places = 8
+	const places = 32
 	instance, _, _ := strings.Cut(id, ".")
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(instance)) // it never fails

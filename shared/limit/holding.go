@@ -60,6 +60,7 @@ type Holding struct {
 	lost    bool     // the answer to pending did not come
 	pace    pace
 	outage  outage
+	foreign int64 // since when the TAT was seen to be of other terms, ns since the Unix epoch; 0 if it is not
 }
 
 // batch is rate units and until when they may be spent.
@@ -71,6 +72,7 @@ type lot struct {
 	period, ahead string
 	until         int64
 	end           time.Time // of the period
+	aside         int64     // to be given back, and not to be spent
 	spent         int64     // of those charged there, spent and not told so far; less than nothing if told ahead
 }
 
@@ -83,10 +85,16 @@ type write struct {
 	back  bool  // it gives units back, at most once
 }
 
+// Shared gives options for all Holdings of an instance: no two of their steps have the same ID.
+func (o Options) Shared() Options {
+	o.steps = new(atomic.Uint64)
+	return o
+}
+
 // NewHolding makes a Holding that knows nothing.
 func NewHolding(o Options) *Holding {
 	if o.steps == nil {
-		o.steps = new(atomic.Uint64)
+		o = o.Shared()
 	}
 	return &Holding{options: o}
 }
@@ -116,6 +124,15 @@ func (h *Holding) Refuse(cost int64, now time.Time) Answer {
 	return Answer{Outcome: Refused, Limits: h.terms.standings(h.terms.at(h.state, h.hand(), now, h.options.Skew), cost, now)}
 }
 
+// Denies reports whether the counter is known to refuse the call, before anything is taken of others for it.
+func (h *Holding) Denies(claim *decision.Claim, cost int64, now time.Time) bool {
+	if h.agree(claim) != nil {
+		return false
+	}
+	h.lapse(now.UnixNano())
+	return !h.covers(cost, now) && h.refuses(cost, now)
+}
+
 // agree takes over the terms of a call. Units that were taken under others stay where they are: they were charged.
 func (h *Holding) agree(claim *decision.Claim) error {
 	h.claim.Outage, h.claim.Overdraft = claim.Outage, claim.Overdraft
@@ -126,7 +143,10 @@ func (h *Holding) agree(claim *decision.Claim) error {
 	if err != nil {
 		return err
 	}
-	h.claim, h.terms = *claim, t
+	if h.terms.countsQuota() && t.quota.most < h.terms.quota.most { // what a larger plan has leased is not for a smaller one
+		h.units.n, h.units.aside = 0, h.units.aside+h.units.n
+	}
+	h.claim, h.terms, h.foreign = *claim, t, 0
 	h.rates = [2]batch{} // of another rate
 	return nil
 }
@@ -246,6 +266,12 @@ func (h *Holding) usedUp(cost int64, now time.Time) bool {
 	}
 	return h.units.n+h.terms.quota.left(h.terms.quota.window(h.state, now, h.options.Skew)) < cost
 }
+
+// Holds reports whether there are quota units that could be given back.
+func (h *Holding) Holds() bool { return h.units.n+h.units.aside > 0 }
+
+// Away reports whether the store did not answer last.
+func (h *Holding) Away() bool { return h.outage.away() }
 
 // known reports whether the State is young enough to refuse calls. Wall clocks, since monotonic ones stop in a freeze.
 func (h *Holding) known(now time.Time) bool {

@@ -15,6 +15,7 @@ const (
 	largest    = 1 << 20                // units of one lease
 	writesEach = 800                    // writes a second that all instances together make on one counter, about
 	longest    = 100 * time.Millisecond // pause between two writes of an instance
+	staleness  = time.Second            // how long some instances may go by an earlier plan (promise 2)
 )
 
 // pace is how quickly units are spent and written for.
@@ -24,6 +25,7 @@ type pace struct {
 	last    int64 // when a call last spent
 	lease   int64 // units of the last lease
 	next    int64 // no write before
+	misses  int   // writes in a row that were not applied
 	recheck int64 // a used-up quota of which units are out is not asked for before
 	wait    int64 // between two rechecks, growing
 }
@@ -46,7 +48,18 @@ func (p *pace) wrote(at, units, others int64) {
 		instances := 1 + others/p.lease
 		p.next = at + min(int64(longest), instances*int64(time.Second)/writesEach)
 	}
-	p.since, p.used, p.lease = at, 0, units
+	p.since, p.used, p.lease, p.misses = at, 0, units, 0
+}
+
+// refused notes a write that was not applied, since others had written: the more of them in a row, the longer until the next.
+func (p *pace) refused(at int64, w *write) {
+	if w == nil || w.back {
+		return
+	}
+	p.misses = min(p.misses+1, 6)
+	if p.misses > 1 { // the first one may have guessed badly, for want of knowing
+		p.next = max(p.next, at+min(int64(longest), int64(time.Millisecond)<<p.misses))
+	}
 }
 
 // Ask makes the next write, for calls that wait for need units in all, the first of them for first; or with need 0 a renewal
@@ -63,7 +76,8 @@ func (h *Holding) Ask(need, first int64, now time.Time) (s Step, notBefore time.
 	if h.outage.debt > 0 && h.terms.countsQuota() {
 		return h.pay(now), notBefore, true
 	}
-	w := wish{need: need, first: max(1, first), hand: h.hand(), spent: h.units.spent}
+	w := wish{need: need, first: max(1, first), hand: h.hand(), spent: h.units.spent,
+		adopt: h.foreign != 0 && at-h.foreign > int64(staleness+2*h.options.Skew)}
 	w.want = min(h.pace.want(need, at), need+largest)
 	step, g := h.terms.plan(h.state, now, h.options.Skew, w)
 	if step.Empty() && need > 0 { // an old memory says no, or units may have come back: ask as if there were some
@@ -112,7 +126,9 @@ func (h *Holding) Told(after State, applied bool, now time.Time) []Crossing {
 	h.pending, h.lost = nil, false
 	h.state, h.seen = after, now.UnixNano()
 	h.outage = outage{debt: h.outage.debt}
+	h.look()
 	if w == nil || !applied {
+		h.pace.refused(h.seen, w)
 		h.wait(after)
 		h.keep(w)
 		return nil
@@ -134,13 +150,24 @@ func (h *Holding) Told(after State, applied bool, now time.Time) []Crossing {
 	return h.crossings(w)
 }
 
+// look notes since when the TAT is of other terms. It is cut back only once no instance can have these any more: else those
+// of the old plan would undo what calls under the new one were charged.
+func (h *Holding) look() {
+	switch {
+	case !h.terms.countsRate() || !h.terms.rate.foreign(h.state.TAT, h.seen):
+		h.foreign = 0
+	case h.foreign == 0:
+		h.foreign = h.seen
+	}
+}
+
 // keep puts units back on hand that the store has not taken: another instance had written.
 func (h *Holding) keep(w *write) {
 	if w == nil || !w.back || h.units.until == 0 || h.state.Period != h.units.period {
 		return
 	}
 	n := -w.step.QuotaAdd.Units
-	h.units.n, h.units.spent = h.units.n+n, h.units.spent-w.step.QuotaAdd.Risk-n
+	h.units.aside, h.units.spent = h.units.aside+n, h.units.spent-w.step.QuotaAdd.Risk-n
 }
 
 // receive puts quota units on hand. Those of an earlier period stay good if they were charged to this one too.
@@ -233,21 +260,23 @@ func (h *Holding) Renewable(now time.Time) bool {
 func (h *Holding) Return(all bool, now time.Time) (s Step, ok bool) {
 	at := now.UnixNano()
 	h.lapse(at)
-	u := h.units
-	switch {
-	case h.pending != nil && !h.lost, h.state.Mark == "":
-		return Step{}, false
-	case all && u.n == 0 && u.spent == 0, !all && (u.n == 0 || at-h.pace.last < int64(idleAfter)):
+	u, n := h.units, h.units.aside
+	if all || at-h.pace.last >= int64(idleAfter) {
+		n += u.n
+		h.units.n = 0
+	}
+	if h.pending != nil && (!h.lost || !all) || h.state.Mark == "" || n == 0 && (!all || u.spent == 0) {
+		h.units.n = u.n
 		return Step{}, false
 	}
-	add := &QuotaAdd{Period: u.period, Units: -u.n, Most: unbounded, Risk: -u.n - u.spent}
+	add := &QuotaAdd{Period: u.period, Units: -n, Most: unbounded, Risk: -n - u.spent}
 	switch {
 	case u.ahead != "" && h.state.Period == u.ahead: // which has begun: the units are of the new period alone
 		add.Period = u.ahead
 	case u.ahead != "":
-		add.Ahead = &Ahead{Of: u.ahead, Units: -u.n, Most: unbounded}
+		add.Ahead = &Ahead{Of: u.ahead, Units: -n, Most: unbounded}
 	}
-	h.units.n, h.units.spent = 0, 0
+	h.units.aside, h.units.spent = 0, 0
 	h.lost = false
 	s = Step{After: h.state.Mark, QuotaAdd: add, Expires: h.terms.expires(h.state, u.period, now)}
 	return h.begin(write{step: s, at: at, back: true}), true

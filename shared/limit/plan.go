@@ -13,6 +13,7 @@ type wish struct {
 	want  int64 // units to have on hand afterwards, need included
 	hand  hand  // what is there already
 	spent int64 // quota units that were spent and not told so far
+	adopt bool  // a TAT that no call under these terms can have left behind may be cut back
 }
 
 // grant is what an applied step gives.
@@ -44,7 +45,7 @@ func (t *terms) plan(guess State, now time.Time, skew time.Duration, w wish) (St
 	}
 	g.served = min(w.need, have)
 	if have < w.first {
-		if t.bindsRate() && t.rate.foreign(guess.TAT, at) && w.hand.rate+holds < w.first {
+		if w.adopt && t.bindsRate() && t.rate.foreign(guess.TAT, at) && w.hand.rate+holds < w.first {
 			t.rate.adopt(&step, guess.TAT, at)
 			step.Expires = t.expires(guess, "", now)
 		}
@@ -102,7 +103,7 @@ func Plan(limits []decision.Limit, guess State, now time.Time, n int) (Step, Ver
 	if err != nil {
 		return Step{}, Verdict{}, err
 	}
-	step, g := t.plan(guess, now, 0, wish{need: int64(n), first: min(1, int64(n)), want: int64(n)})
+	step, g := t.plan(guess, now, 0, wish{need: int64(n), first: min(1, int64(n)), want: int64(n), adopt: true})
 	after, _ := step.Apply(guess)
 	if !t.countsQuota() {
 		after.Period, after.Used = "", 0
@@ -112,6 +113,6 @@ func Plan(limits []decision.Limit, guess State, now time.Time, n int) (Step, Ver
 		missing = 1
 	}
 	v := Verdict{Admitted: int(g.served), Limits: t.standings(t.at(after, hand{}, now, 0), missing, now)}
-	v.RetryAfter = patience(v.Limits)
+	v.RetryAfter = Patience(v.Limits)
 	return step, v, nil
 }

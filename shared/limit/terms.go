@@ -143,8 +143,8 @@ func (t *terms) standings(st stand, units int64, now time.Time) []Standing {
 	return all
 }
 
-// patience tells how long until the limits that are exceeded have enough.
-func patience(all []Standing) (wait time.Duration) {
+// Patience tells how long until the limits that are exceeded have enough.
+func Patience(all []Standing) (wait time.Duration) {
 	for _, s := range all {
 		if s.Exceeded && !s.Limit.Shadow {
 			wait = max(wait, s.Wait)

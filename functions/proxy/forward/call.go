@@ -23,10 +23,7 @@ type call struct {
 	began    time.Time
 	decision *decision.Decision // nil until it was read
 
-	body      []byte       // the request's, decoded
-	dest      *destination // where it goes
-	path      string       // what is asked for there, encoded
-	request   *http.Request
+	outgoing
 	verdict   limit.Verdict   // zero until the limits were asked
 	forwarded bool            // it took its limits
 	attempt   *replay.Attempt // of a call with an Idempotency-Key
@@ -38,6 +35,14 @@ type call struct {
 
 	answer  events.APIGatewayV2HTTPResponse
 	outcome outcome
+}
+
+// outgoing is what the upstream gets.
+type outgoing struct {
+	body    []byte       // decoded
+	dest    *destination // where it goes
+	path    string       // what is asked for there, encoded
+	request *http.Request
 }
 
 // outcome is how a call ended, for those who count and look.

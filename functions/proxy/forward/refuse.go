@@ -120,6 +120,10 @@ func (c *call) refuse(err error) {
 		h["retry-after"] = r.patience()
 	case http.StatusServiceUnavailable:
 		h["retry-after"] = r.patience()
+	case http.StatusConflict:
+		if r.retryAfter > 0 { // else waiting is of no use
+			h["retry-after"] = r.patience()
+		}
 	}
 	c.addLimits(h)
 	if c.forwarded {

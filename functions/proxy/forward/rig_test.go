@@ -23,6 +23,7 @@ import (
 	"sluice/shared/decision"
 	"sluice/shared/gatewayevent"
 	"sluice/shared/limit"
+	"sluice/shared/limit/taker"
 	"sluice/shared/problem"
 	"sluice/shared/settings"
 	"sluice/shared/telemetry"
@@ -74,7 +75,7 @@ func start(t testing.TB, answer http.HandlerFunc, change ...func(*forward.Deps))
 	}))
 	t.Cleanup(r.upstream.Close)
 	transport := loopback(t)
-	d := forward.Deps{Limits: limit.NewTaker(r.limits, r.clock, limit.Options{Instance: "i1"}), Upstreams: upstream.New(upstream.Deps{Transport: transport, Now: r.clock}),
+	d := forward.Deps{Limits: taker.New(r.limits, r.clock, limit.Options{Instance: "i1"}), Upstreams: upstream.New(upstream.Deps{Transport: transport, Now: r.clock}),
 		Alerts: r.store, Replays: replay.New(r.store, r.clock, nil), Cache: cache.New(1<<20, r.clock), Counter: r.counter, Outbox: r.outbox,
 		FlushAfter: 2 * time.Second, Now: r.clock, Log: telemetry.New(r.log, nil)}
 	for _, f := range change {

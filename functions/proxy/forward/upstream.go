@@ -16,6 +16,7 @@ func (p *Proxy) callUpstream(ctx context.Context, c *call) error {
 	t := &c.decision.Target
 	out := &upstream.Call{Request: c.request, Body: c.body, Path: t.Path, API: t.API, Version: t.Version, Settings: t.Upstream,
 		Priority: c.decision.Caller.Priority}
+	c.reached = true // until we know better
 	answer, err := p.upstreams.Call(ctx, out)
 	c.reached = reached(err)
 	if err != nil || answer.Broken() {

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"sluice/functions/proxy/upstream"
 	"sluice/shared/dynamo"
 	"sluice/shared/limit"
+	"sluice/shared/limit/taker"
 	"sluice/shared/settings"
 	"sluice/shared/usage"
 )
@@ -25,7 +27,7 @@ func Wire(s settings.Proxy, table *dynamo.Table, now func() time.Time, log *slog
 		return nil, fmt.Errorf("make the transport: %w", err)
 	}
 	return New(Deps{
-		Limits:     limit.NewTaker(limits{table}, now, limit.Options{Instance: uuid.NewString(), Skew: s.ClockSkew}),
+		Limits:     taker.New(limits{table}, now, limit.Options{Instance: rand.Text()[:12], Skew: s.ClockSkew}),
 		Upstreams:  upstream.New(upstream.Deps{Transport: transport, Slots: table, Hints: table, Now: now}),
 		Alerts:     table,
 		Replays:    replay.New(table, now, nil),

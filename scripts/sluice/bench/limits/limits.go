@@ -26,6 +26,8 @@ type Options struct {
 	Seed     uint64
 	Scenario string // "" for all
 	Break    string // "" to leave the protocol whole
+	Engine   string // "" for the model; "dynoxide", or the endpoint of a store that is there
+	Root     string // the repository, to find dynoxide in
 	Workers  int
 	Trace    bool
 	Output   string // text or json
@@ -44,6 +46,9 @@ answers, outages. An audit that knows nothing of how limits are kept counts what
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, restore := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer restore()
+			if o.Engine != "" {
+				return onEngine(ctx, o, c.OutOrStdout())
+			}
 			if o.Trace {
 				return trace(o, c.OutOrStdout())
 			}
@@ -64,6 +69,8 @@ answers, outages. An audit that knows nothing of how limits are kept counts what
 	f.Uint64Var(&o.Seed, "seed", 1, "the first seed; with --scenario, the only one")
 	f.StringVar(&o.Scenario, "scenario", "", "one scenario, in one run")
 	f.StringVar(&o.Break, "break", "", "break the protocol on purpose; it is a failure if the audit sees nothing")
+	f.StringVar(&o.Engine, "engine", "", "run the real takers, in real time, against a real store: dynoxide, or an endpoint")
+	f.StringVar(&o.Root, "root", ".", "the repository, to find dynoxide in")
 	f.IntVar(&o.Workers, "workers", 2, "runs at once")
 	f.BoolVar(&o.Trace, "trace", false, "with --scenario: tell all that happens")
 	f.StringVar(&o.Output, "output", "text", "text or json")
@@ -97,6 +104,9 @@ func (o Options) check() error {
 	}
 	if _, known := broken.Find(o.Break); o.Break != "" && !known {
 		faults = append(faults, fmt.Errorf("there is no way %q to break the protocol; see --help", o.Break))
+	}
+	if o.Engine != "" && (o.Scenario != "" || o.Break != "" || o.Calls > 1e6) {
+		faults = append(faults, errors.New("--engine takes real time: at most 10^6 calls, and neither --scenario nor --break"))
 	}
 	if o.Trace && o.Scenario == "" {
 		faults = append(faults, errors.New("--trace needs --scenario"))

@@ -12,7 +12,10 @@ import (
 
 	"sluice/scripts/sluice/bench/limits"
 	"sluice/scripts/sluice/bench/limits/scenario"
+	"sluice/scripts/sluice/engine"
 )
+
+const root = "../../../.."
 
 // run runs the command.
 func run(t *testing.T, args ...string) (string, error) {
@@ -37,6 +40,7 @@ func TestWhatCannotBeIsSaidBeforeAnythingRuns(t *testing.T) {
 		"an unknown scenario":         {[]string{"--scenario", "nowhere"}, `no scenario "nowhere"`},
 		"an unknown way to break it":  {[]string{"--break", "nothing"}, `no way "nothing"`},
 		"a trace of everything":       {[]string{"--trace"}, "--trace needs --scenario"},
+		"a scenario on an engine":     {[]string{"--engine", "dynoxide", "--scenario", "hot"}, "--engine takes real time"},
 		"an unknown format":           {[]string{"--output", "xml"}, "--output"},
 		"arguments":                   {[]string{"more"}, "unknown command"},
 		"all faults are told at once": {[]string{"--calls", "0", "--workers", "0"}, "--calls must lie in 1..10^10\n--workers"},
@@ -79,7 +83,7 @@ func TestARunIsRepeatedByWhatTheReportSays(t *testing.T) {
 	if err != nil || len(report.Faults) == 0 {
 		t.Fatal(err, report)
 	}
-	_, command, _ := strings.Cut(report.Faults[len(report.Faults)-1], "repeat it with: sluice bench limits ")
+	_, command, _ := strings.Cut(report.Faults[0], "repeat it with: sluice bench limits ")
 	report.Options.Break = ""
 	if err := report.Check(); err == nil || !strings.Contains(err.Error(), command) {
 		t.Errorf("%v does not say how to repeat it", err)
@@ -113,6 +117,19 @@ func TestACommandThatIsCancelledEnds(t *testing.T) {
 	cancel()
 	if _, err := limits.Run(ctx, limits.Options{Calls: 1e10, Workers: 2, Output: "text"}); err == nil {
 		t.Error("it goes on")
+	}
+}
+
+func TestTheRealTakersRunOnAnEngineOfTheirOwn(t *testing.T) {
+	if _, err := engine.Find(root); err != nil {
+		t.Skip("no engine to run on:", err)
+	}
+	text, err := run(t, "--engine", "dynoxide", "--calls", "1000", "--root", root)
+	if err != nil || !strings.Contains(text, "0 over-admissions") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if _, err := run(t, "--engine", "http://127.0.0.1:1", "--calls", "10"); err == nil {
+		t.Error("a store that is not there is no failure")
 	}
 }
 

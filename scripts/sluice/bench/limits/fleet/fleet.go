@@ -9,7 +9,7 @@
 //
 // The store does to a State what Step.Apply says, at one instant between request and answer. It is slow at times, takes
 // 1,000 writes a second of one item, has outages, and loses requests and answers. It knows a repeated step as the real one
-// does (shared/dynamo): by the last step of its instance, in one of eight places of the item.
+// does (shared/dynamo): by the last step of its instance, in one of 32 places of the item.
 //
 // What becomes of each call is told to an audit.Auditor, with the true time.
 package fleet

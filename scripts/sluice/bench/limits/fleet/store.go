@@ -13,7 +13,7 @@ import (
 const perSecond = 1000
 
 // places is how many last steps an item remembers.
-const places = 8
+const places = 32
 
 // store is a model of DynamoDB: what happens to an item happens at one instant.
 type store struct {

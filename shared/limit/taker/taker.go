@@ -1,15 +1,16 @@
-package limit
+// Package taker takes units of limits for calls: from what an instance holds of each counter, and with writes of a store for
+// many calls at once. What it may hold, and why that is exact, is package limit's.
+package taker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"sluice/shared/decision"
+	"sluice/shared/limit"
 	"sluice/shared/problem"
 )
 
@@ -17,7 +18,7 @@ import (
 type Store interface {
 	// Apply makes one step of the counter with this id, as a whole or not at all, and gives the State as it then is: the
 	// one that refused the step if it was not applied. On an error it is not known whether the step was applied.
-	Apply(ctx context.Context, id string, s Step) (after State, applied bool, err error)
+	Apply(ctx context.Context, id string, s limit.Step) (after limit.State, applied bool, err error)
 }
 
 // The Taker's bounds.
@@ -25,6 +26,7 @@ const (
 	maxRounds   = 3               // of a call through its counters
 	maxTries    = 20              // writes for the calls that wait, each from a better guess than the last
 	writeWithin = 2 * time.Second // one of them
+	lookEvery   = time.Second     // for what is idle
 	generation  = 4096            // counters in one of the two generations of known ones
 )
 
@@ -34,7 +36,8 @@ const (
 type Taker struct {
 	store   Store
 	now     func() time.Time
-	options Options
+	options limit.Options
+	pause   func(time.Duration)
 
 	mu       sync.Mutex
 	known    [2]map[string]*account // by counter; the second generation is what the first was before it was full
@@ -42,22 +45,22 @@ type Taker struct {
 	writing  int
 	quiet    chan struct{} // closed when no write is under way
 	looked   int64         // when holders were last looked through, ns since the Unix epoch
-	crossing []Crossing
+	crossing []limit.Crossing
 }
 
-// NewTaker makes a Taker.
-func NewTaker(store Store, now func() time.Time, o Options) *Taker {
+// New makes a Taker.
+func New(store Store, now func() time.Time, o limit.Options) *Taker {
 	quiet := make(chan struct{})
 	close(quiet)
-	o.steps = new(atomic.Uint64)
-	return &Taker{store: store, now: now, options: o, known: [2]map[string]*account{{}, {}}, holders: map[*account]struct{}{}, quiet: quiet}
+	o = o.Shared()
+	return &Taker{store: store, now: now, options: o, pause: time.Sleep, known: [2]map[string]*account{{}, {}}, holders: map[*account]struct{}{}, quiet: quiet}
 }
 
 // account is one counter in this process. One that has been forgotten while calls still use it does no harm: the store
 // settles what two accounts of one counter may take.
 type account struct {
 	counter string
-	holding *Holding
+	holding *limit.Holding
 	busy    bool     // a write is under way, or about to be
 	queue   []*claim // waits for it, in order of arrival
 	back    *back    // to be written before anything else
@@ -66,7 +69,7 @@ type account struct {
 
 // back is a step that gives units back; all says that it is all of them.
 type back struct {
-	Step
+	limit.Step
 	all bool
 }
 
@@ -78,7 +81,7 @@ type claim struct {
 }
 
 type outcome struct {
-	answer Answer
+	answer limit.Answer
 	err    error
 }
 
@@ -86,7 +89,7 @@ type outcome struct {
 // 0 if it is refused, which costs nothing. Errors: problem.Unavailable if the store does not answer and the plan does not
 // allow the call without, or if too many others interfere; the context's own if it ends while the call waits; any other if the
 // limits cannot be kept.
-func (t *Taker) Take(ctx context.Context, claims []decision.Claim, cost int) (Verdict, error) {
+func (t *Taker) Take(ctx context.Context, claims []decision.Claim, cost int) (limit.Verdict, error) {
 	units := int64(max(1, cost))
 	for range maxRounds {
 		v, good, err := t.round(ctx, claims, units)
@@ -94,28 +97,33 @@ func (t *Taker) Take(ctx context.Context, claims []decision.Claim, cost int) (Ve
 			return v, err
 		}
 	}
-	return Verdict{}, problem.New(problem.Unavailable, "the limits take too long to check at the moment; try again shortly")
+	return limit.Verdict{}, problem.New(problem.Unavailable, "the limits take too long to check at the moment; try again shortly")
 }
 
 // round takes units of each counter. good is false if what one gave was no longer good when the last one had given.
-func (t *Taker) round(ctx context.Context, claims []decision.Claim, units int64) (v Verdict, good bool, err error) {
+func (t *Taker) round(ctx context.Context, claims []decision.Claim, units int64) (v limit.Verdict, good bool, err error) {
+	if len(claims) > 1 {
+		if v, denied := t.denied(claims, units); denied {
+			return v, true, nil
+		}
+	}
 	v.Admitted = 1
-	var paid [8]Answer
+	var paid [8]limit.Answer
 	answers := paid[:0]
 	for i := range claims {
 		a, err := t.take(ctx, &claims[i], units)
 		if err != nil {
 			t.giveBack(claims[:i], answers)
-			return Verdict{}, false, fmt.Errorf("take limits: %w", err)
+			return limit.Verdict{}, false, fmt.Errorf("take limits: %w", err)
 		}
 		if v.Limits == nil {
 			v.Limits = a.Limits
 		} else {
 			v.Limits = append(v.Limits, a.Limits...)
 		}
-		if a.Outcome == Refused {
+		if a.Outcome == limit.Refused {
 			t.giveBack(claims[:i], answers)
-			return Verdict{Limits: v.Limits, RetryAfter: patience(v.Limits)}, true, nil
+			return limit.Verdict{Limits: v.Limits, RetryAfter: limit.Patience(v.Limits)}, true, nil
 		}
 		answers = append(answers, a)
 	}
@@ -123,14 +131,28 @@ func (t *Taker) round(ctx context.Context, claims []decision.Claim, units int64)
 	for _, a := range answers {
 		if !a.Good(now) {
 			t.giveBack(claims, answers)
-			return Verdict{}, false, nil
+			return limit.Verdict{}, false, nil
 		}
 	}
 	return v, true, nil
 }
 
+// denied looks for a counter that is known to refuse the call, so that nothing need be taken of the others.
+func (t *Taker) denied(claims []decision.Claim, units int64) (limit.Verdict, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	for i := range claims {
+		if a := t.account(claims[i].Counter); a.holding.Denies(&claims[i], units, now) {
+			all := a.holding.Refuse(units, now).Limits
+			return limit.Verdict{Limits: all, RetryAfter: limit.Patience(all)}, true
+		}
+	}
+	return limit.Verdict{}, false
+}
+
 // giveBack undoes what counters gave to a call that another one refused.
-func (t *Taker) giveBack(claims []decision.Claim, answers []Answer) {
+func (t *Taker) giveBack(claims []decision.Claim, answers []limit.Answer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, a := range answers {
@@ -139,13 +161,13 @@ func (t *Taker) giveBack(claims []decision.Claim, answers []Answer) {
 }
 
 // take takes units of one counter.
-func (t *Taker) take(ctx context.Context, c *decision.Claim, cost int64) (Answer, error) {
+func (t *Taker) take(ctx context.Context, c *decision.Claim, cost int64) (limit.Answer, error) {
 	t.mu.Lock()
 	a := t.account(c.Counter)
 	if len(a.queue) == 0 {
 		now := t.now()
 		answer, err := a.holding.Take(c, cost, now)
-		if err != nil || answer.Outcome != Wanted {
+		if err != nil || answer.Outcome != limit.Wanted {
 			if err == nil && !a.busy && a.holding.Renewable(now) {
 				t.begin(a)
 			}
@@ -168,23 +190,23 @@ func (t *Taker) take(ctx context.Context, c *decision.Claim, cost int64) (Answer
 }
 
 // or is the error of an answer that neither admits nor refuses.
-func (a *account) or(err error, answer Answer) error {
-	if err == nil && answer.Outcome == Unreachable {
+func (a *account) or(err error, answer limit.Answer) error {
+	if err == nil && answer.Outcome == limit.Unreachable {
 		return problem.Wrap(a.cause, problem.Unavailable, "the limits cannot be checked at the moment; try again shortly")
 	}
 	return err
 }
 
 // leave takes a call whose caller has gone out of the queue. If it has been given units in the meantime they are put back.
-func (t *Taker) leave(ctx context.Context, a *account, w *claim) (Answer, error) {
+func (t *Taker) leave(ctx context.Context, a *account, w *claim) (limit.Answer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if at := slices.Index(a.queue, w); at >= 0 {
 		a.queue = slices.Delete(a.queue, at, at+1)
-	} else if o := <-w.done; o.err == nil && o.answer.Outcome == Admitted {
+	} else if o := <-w.done; o.err == nil && o.answer.Outcome == limit.Admitted {
 		a.holding.GiveBack(o.answer)
 	}
-	return Answer{}, fmt.Errorf("wait: %w", ctx.Err())
+	return limit.Answer{}, fmt.Errorf("wait: %w", ctx.Err())
 }
 
 // begin starts writing for an account. t.mu is held.
@@ -236,7 +258,7 @@ func (t *Taker) write(a *account) (answered, more bool) {
 	step, pause, returns, ok := t.next(a)
 	if ok {
 		if pause > 0 {
-			time.Sleep(pause)
+			t.pause(pause)
 		}
 		t.apply(a, step, returns)
 	}
@@ -247,7 +269,7 @@ func (t *Taker) write(a *account) (answered, more bool) {
 
 // next gives the write that is due, after a pause; returns is what gives units back. If there is none although a call waits,
 // the call is refused.
-func (t *Taker) next(a *account) (s Step, pause time.Duration, returns *back, ok bool) {
+func (t *Taker) next(a *account) (s limit.Step, pause time.Duration, returns *back, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
@@ -257,7 +279,7 @@ func (t *Taker) next(a *account) (s Step, pause time.Duration, returns *back, ok
 	}
 	a.serve(now)
 	need, first := a.needs()
-	if len(a.queue) == 0 && a.holding.outage.away() {
+	if len(a.queue) == 0 && a.holding.Away() {
 		need, first = 1, 1 // to see whether the store is back
 	}
 	s, notBefore, ok := a.holding.Ask(need, first, now)
@@ -266,11 +288,11 @@ func (t *Taker) next(a *account) (s Step, pause time.Duration, returns *back, ok
 		a.queue = slices.Delete(a.queue, 0, 1)
 		c.done <- outcome{answer: a.holding.Refuse(c.cost, now)}
 	}
-	return s, min(notBefore.Sub(now), longest), nil, ok
+	return s, notBefore.Sub(now), nil, ok
 }
 
 // apply shows a step to the store, and tells the Holding what became of it.
-func (t *Taker) apply(a *account, step Step, returns *back) {
+func (t *Taker) apply(a *account, step limit.Step, returns *back) {
 	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
 	defer cancel()
 	after, applied, err := t.store.Apply(ctx, a.counter, step)
@@ -307,7 +329,7 @@ func (a *account) serve(now time.Time) (answered bool) {
 	for len(a.queue) > 0 {
 		c := a.queue[0]
 		answer, err := a.holding.Take(&c.Claim, c.cost, now)
-		if err == nil && answer.Outcome == Wanted {
+		if err == nil && answer.Outcome == limit.Wanted {
 			return answered
 		}
 		a.queue, answered = slices.Delete(a.queue, 0, 1), true
@@ -324,63 +346,8 @@ func (a *account) fail(err error) {
 	a.queue = nil
 }
 
-// AfterResponse does what can wait until an answer has gone out, and must be done before the instance may be frozen: it gives
-// back what is idle, looking for it once a second, and waits for writes that are under way.
-func (t *Taker) AfterResponse(ctx context.Context) {
-	t.mu.Lock()
-	if now := t.now(); now.UnixNano()-t.looked >= int64(idleAfter) || now.UnixNano() < t.looked {
-		t.looked = now.UnixNano()
-		t.returns(false, now)
-	}
-	quiet := t.quiet
-	t.mu.Unlock()
-	select {
-	case <-quiet:
-	case <-ctx.Done():
-	}
-}
-
-// Close gives everything back that is on hand, as far as the context lasts. Calls may still be taken for.
-func (t *Taker) Close(ctx context.Context) error {
-	t.mu.Lock()
-	quiet := t.quiet
-	t.mu.Unlock()
-	select {
-	case <-quiet: // a write under way may bring units
-	case <-ctx.Done():
-	}
-	t.mu.Lock()
-	t.returns(true, t.now())
-	quiet = t.quiet
-	t.mu.Unlock()
-	select {
-	case <-quiet:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("give units back: %w", errors.Join(ctx.Err()))
-	}
-}
-
-// returns starts the writes that give units back. t.mu is held.
-func (t *Taker) returns(all bool, now time.Time) {
-	for a := range t.holders {
-		if a.busy {
-			continue
-		}
-		step, ok := a.holding.Return(all, now)
-		if !ok {
-			if a.holding.units.n == 0 {
-				delete(t.holders, a)
-			}
-			continue
-		}
-		a.back = &back{step, all}
-		t.begin(a)
-	}
-}
-
 // Crossings hands out what quotas came to since the last time.
-func (t *Taker) Crossings() []Crossing {
+func (t *Taker) Crossings() []limit.Crossing {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := t.crossing
@@ -395,7 +362,7 @@ func (t *Taker) account(counter string) *account {
 	}
 	a := t.known[1][counter]
 	if a == nil {
-		a = &account{counter: counter, holding: NewHolding(t.options)}
+		a = &account{counter: counter, holding: limit.NewHolding(t.options)}
 	}
 	if len(t.known[0]) >= generation {
 		t.known[0], t.known[1] = make(map[string]*account, generation), t.known[0]

@@ -1,4 +1,4 @@
-package limit_test
+package taker_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/taker"
 	"sluice/shared/problem"
 )
 
@@ -57,15 +58,15 @@ func (s *shelf) used() int64 {
 func fixed(at time.Time) func() time.Time { return func() time.Time { return at } }
 
 // rush makes calls from many goroutines on each Taker at once and counts what passes.
-func rush(t *testing.T, takers []*limit.Taker, goroutines, each int, limits ...decision.Limit) (admitted, failed int64) {
+func rush(t *testing.T, takers []*taker.Taker, goroutines, each int, limits ...decision.Limit) (admitted, failed int64) {
 	t.Helper()
 	var in, out atomic.Int64
 	var wg sync.WaitGroup
-	for _, taker := range takers {
+	for _, k := range takers {
 		for range goroutines {
 			wg.Go(func() {
 				for range each {
-					switch v, err := taker.Take(t.Context(), claim("sub", limits), 1); {
+					switch v, err := k.Take(t.Context(), claim("sub", limits), 1); {
 					case err != nil:
 						out.Add(1)
 						if !problem.Is(err, problem.Unavailable) {
@@ -94,7 +95,7 @@ func TestExactlyTheQuotaPassesHoweverManyAsk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := newShelf()
 			store.before = func(int) error { runtime.Gosched(); return nil }
-			var takers []*limit.Taker
+			var takers []*taker.Taker
 			for i := range c.takers { // clocks that lie 100 ms apart
 				takers = append(takers, newTaker(store, fixed(noon.Add(time.Duration(i)*100*time.Millisecond))))
 			}
@@ -118,7 +119,7 @@ func TestLostAnswersAdmitNobodyAndNobodyIsChargedTwice(t *testing.T) {
 		}
 		return nil
 	}
-	var takers []*limit.Taker
+	var takers []*taker.Taker
 	for range 4 {
 		takers = append(takers, newTaker(store, fixed(noon)))
 	}
@@ -138,12 +139,12 @@ func TestCallsThatWaitForAWriteShareTheNext(t *testing.T) {
 			}
 			return nil
 		}
-		taker := newTaker(store, time.Now)
+		k := newTaker(store, time.Now)
 		var mu sync.Mutex
 		left := map[int]int64{} // what the calls that passed were told, by order of arrival
 		refused := make(chan limit.Verdict, 20)
 		call := func(i int) {
-			v, err := taker.Take(t.Context(), claim("sub", []decision.Limit{quota(8, catalog.Day), rate(100, 1, 100)}), 1)
+			v, err := k.Take(t.Context(), claim("sub", []decision.Limit{quota(8, catalog.Day), rate(100, 1, 100)}), 1)
 			switch {
 			case err != nil:
 				t.Error(err)
@@ -181,11 +182,11 @@ func TestCallsThatWaitForAWriteShareTheNext(t *testing.T) {
 func TestAKnownStateRefusesWithoutAWrite(t *testing.T) {
 	now := noon
 	store := newShelf()
-	taker := newTaker(store, func() time.Time { return now })
+	k := newTaker(store, func() time.Time { return now })
 	ask := func(limits ...decision.Limit) (int, int) {
 		t.Helper()
 		before := store.writes
-		v, err := taker.Take(t.Context(), claim("sub", limits), 1)
+		v, err := k.Take(t.Context(), claim("sub", limits), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,12 +220,12 @@ func TestAKnownStateRefusesWithoutAWrite(t *testing.T) {
 func TestARefusalByRateNeedsNoWriteUntilTimePasses(t *testing.T) {
 	now := noon
 	store := newShelf()
-	taker := newTaker(store, func() time.Time { return now })
+	k := newTaker(store, func() time.Time { return now })
 	limits := []decision.Limit{rate(1, 1, 2)}
 	var got []int
 	for _, pause := range []time.Duration{0, 0, 0, 500 * time.Millisecond, 499 * time.Millisecond, time.Millisecond, 0} {
 		now = now.Add(pause)
-		v, err := taker.Take(t.Context(), claim("sub", limits), 1)
+		v, err := k.Take(t.Context(), claim("sub", limits), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,13 +247,13 @@ func TestAStoreThatFailsAdmitsNobody(t *testing.T) {
 	for name, before := range cases {
 		t.Run(name, func(t *testing.T) {
 			store.before = before
-			var s limit.Store = store
+			var s taker.Store = store
 			if before == nil {
 				s = rival{}
 			}
-			taker := newTaker(s, fixed(noon))
+			k := newTaker(s, fixed(noon))
 			for range 2 {
-				v, err := taker.Take(t.Context(), claim(name, []decision.Limit{quota(5, catalog.Day), rate(1, 1, 5)}), 1)
+				v, err := k.Take(t.Context(), claim(name, []decision.Limit{quota(5, catalog.Day), rate(1, 1, 5)}), 1)
 				if v.Admitted != 0 || !problem.Is(err, problem.Unavailable) {
 					t.Errorf("admitted %d, %v; want problem.Unavailable", v.Admitted, err)
 				}
@@ -270,10 +271,10 @@ func (rival) Apply(_ context.Context, _ string, s limit.Step) (limit.State, bool
 
 func TestManySubscriptionsAreForgottenAndStillExact(t *testing.T) {
 	store := newShelf()
-	taker := newTaker(store, fixed(noon))
+	k := newTaker(store, fixed(noon))
 	for round := range 3 {
 		for i := range 10_000 {
-			v, err := taker.Take(t.Context(), claim(fmt.Sprint("sub", i), []decision.Limit{quota(2, catalog.Day)}), 1)
+			v, err := k.Take(t.Context(), claim(fmt.Sprint("sub", i), []decision.Limit{quota(2, catalog.Day)}), 1)
 			if want := min(1, 2-min(2, round)); err != nil || v.Admitted != want {
 				t.Fatalf("round %d, subscription %d: %+v, %v", round, i, v, err)
 			}
@@ -295,19 +296,19 @@ func TestNoLimitsNeedNoWrite(t *testing.T) {
 func BenchmarkTake(b *testing.B) {
 	limits := []decision.Limit{rate(1_000_000, 1, 1_000_000), quota(1_000_000_000, catalog.Month)}
 	b.Run("alone", func(b *testing.B) {
-		taker := newTaker(newShelf(), time.Now)
+		k := newTaker(newShelf(), time.Now)
 		b.ReportAllocs()
 		for b.Loop() {
-			if v, err := taker.Take(b.Context(), claim("sub", limits), 1); err != nil || v.Admitted != 1 {
+			if v, err := k.Take(b.Context(), claim("sub", limits), 1); err != nil || v.Admitted != 1 {
 				b.Fatal(v, err)
 			}
 		}
 	})
 	b.Run("refused without a write", func(b *testing.B) {
-		taker := newTaker(newShelf(), time.Now)
+		k := newTaker(newShelf(), time.Now)
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := taker.Take(b.Context(), claim("sub", []decision.Limit{quota(1, catalog.Month)}), 1); err != nil {
+			if _, err := k.Take(b.Context(), claim("sub", []decision.Limit{quota(1, catalog.Month)}), 1); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -315,12 +316,12 @@ func BenchmarkTake(b *testing.B) {
 	b.Run("64 at once, a write takes 1 ms", func(b *testing.B) {
 		store := newShelf()
 		store.before = func(int) error { time.Sleep(time.Millisecond); return nil }
-		taker := newTaker(store, time.Now)
+		k := newTaker(store, time.Now)
 		b.SetParallelism(32)
 		b.ReportAllocs()
 		b.RunParallel(func(p *testing.PB) {
 			for p.Next() {
-				if _, err := taker.Take(context.Background(), claim("sub", limits), 1); err != nil {
+				if _, err := k.Take(context.Background(), claim("sub", limits), 1); err != nil {
 					b.Error(err)
 				}
 			}
@@ -340,6 +341,17 @@ func claim(counter string, limits []decision.Limit) []decision.Claim {
 var instances atomic.Int64
 
 // newTaker makes an instance that is like no other.
-func newTaker(store limit.Store, now func() time.Time) *limit.Taker {
-	return limit.NewTaker(store, now, limit.Options{Instance: fmt.Sprint("i", instances.Add(1))})
+func newTaker(store taker.Store, now func() time.Time) *taker.Taker {
+	return taker.New(store, now, limit.Options{Instance: fmt.Sprint("i", instances.Add(1))}).Hurry()
+}
+
+// noon is when everything happens, unless a test moves the clock.
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func rate(requests, seconds, burst int) decision.Limit {
+	return decision.Limit{Kind: decision.RateLimit, Name: "gold-rate", Requests: requests, Seconds: seconds, Burst: burst}
+}
+
+func quota(requests int, p catalog.Period) decision.Limit {
+	return decision.Limit{Kind: decision.QuotaLimit, Name: "gold-quota", Requests: requests, Period: p}
 }

@@ -1,4 +1,4 @@
-package limit_test
+package taker_test
 
 import (
 	"context"
@@ -24,11 +24,11 @@ func TestACallThatGivesUpWhileItWaitsTakesNothing(t *testing.T) {
 			}
 			return nil
 		}
-		taker := newTaker(store, time.Now)
+		k := newTaker(store, time.Now)
 		limits := []decision.Limit{quota(10, catalog.Day)}
 		var admitted atomic.Int64
 		go func() {
-			if v, err := taker.Take(t.Context(), claim("sub", limits), 1); err == nil {
+			if v, err := k.Take(t.Context(), claim("sub", limits), 1); err == nil {
 				admitted.Add(int64(v.Admitted))
 			}
 		}()
@@ -36,7 +36,7 @@ func TestACallThatGivesUpWhileItWaitsTakesNothing(t *testing.T) {
 		for range 5 {
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
-				if v, err := taker.Take(ctx, claim("sub", limits), 1); err == nil {
+				if v, err := k.Take(ctx, claim("sub", limits), 1); err == nil {
 					admitted.Add(int64(v.Admitted))
 				} else if !errors.Is(err, context.Canceled) {
 					t.Error(err)
@@ -51,7 +51,7 @@ func TestACallThatGivesUpWhileItWaitsTakesNothing(t *testing.T) {
 		if admitted.Load() != 1 || store.used() != 1 {
 			t.Errorf("%d admitted, %d counted, want 1", admitted.Load(), store.used())
 		}
-		if v, err := taker.Take(t.Context(), claim("sub", limits), 1); err != nil || v.Admitted != 1 {
+		if v, err := k.Take(t.Context(), claim("sub", limits), 1); err != nil || v.Admitted != 1 {
 			t.Errorf("the next call: %+v, %v", v, err)
 		}
 	})
@@ -70,11 +70,11 @@ func TestACallThatGivesUpWhenItIsItsTurnHandsItOn(t *testing.T) {
 			}
 			return nil
 		}
-		taker := newTaker(store, fixed(noon))
+		k := newTaker(store, fixed(noon))
 		var wg sync.WaitGroup
 		var admitted atomic.Int64
 		call := func(ctx context.Context) {
-			if v, err := taker.Take(ctx, claim("sub", []decision.Limit{quota(10, catalog.Day)}), 1); err == nil {
+			if v, err := k.Take(ctx, claim("sub", []decision.Limit{quota(10, catalog.Day)}), 1); err == nil {
 				admitted.Add(int64(v.Admitted))
 			}
 		}
@@ -91,7 +91,7 @@ func TestACallThatGivesUpWhenItIsItsTurnHandsItOn(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if err := taker.Close(t.Context()); err != nil {
+		if err := k.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if admitted.Load() < 3 || admitted.Load() != store.used() {
@@ -104,7 +104,7 @@ func TestACallThatGivesUpWhenItIsItsTurnHandsItOn(t *testing.T) {
 func TestNobodyIsLeftWaitingWhenCallsGiveUpAtRandom(t *testing.T) {
 	store := newShelf()
 	store.before = func(int) error { runtime.Gosched(); return nil }
-	taker := newTaker(store, fixed(noon))
+	k := newTaker(store, fixed(noon))
 	var admitted atomic.Int64
 	var wg sync.WaitGroup
 	for i := range 64 {
@@ -115,7 +115,7 @@ func TestNobodyIsLeftWaitingWhenCallsGiveUpAtRandom(t *testing.T) {
 					go cancel()
 				}
 				l := quota(100_000+i%2, catalog.Day) // two plans cannot share a write
-				if v, err := taker.Take(ctx, claim("sub", []decision.Limit{l}), 1); err == nil {
+				if v, err := k.Take(ctx, claim("sub", []decision.Limit{l}), 1); err == nil {
 					admitted.Add(int64(v.Admitted))
 				}
 				cancel()
@@ -123,7 +123,7 @@ func TestNobodyIsLeftWaitingWhenCallsGiveUpAtRandom(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if err := taker.Close(t.Context()); err != nil {
+	if err := k.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if admitted.Load() != store.used() {
@@ -142,11 +142,11 @@ func TestAStoreThatPanicsLeavesNobodyWaiting(t *testing.T) {
 			}
 			return nil
 		}
-		taker := newTaker(store, time.Now)
+		k := newTaker(store, time.Now)
 		limits := []decision.Limit{quota(10, catalog.Day)}
 		var passed, failed atomic.Int64
 		call := func() {
-			if v, err := taker.Take(t.Context(), claim("sub", limits), 1); err == nil {
+			if v, err := k.Take(t.Context(), claim("sub", limits), 1); err == nil {
 				passed.Add(int64(v.Admitted))
 			} else {
 				failed.Add(1)
