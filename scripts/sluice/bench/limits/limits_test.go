@@ -93,7 +93,7 @@ func TestARunIsRepeatedByWhatTheReportSays(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &again); err != nil || len(again.Faults) == 0 {
 		t.Fatalf("%s: %v\n%s", command, err, text)
 	}
-	if diff := cmp.Diff(report.Faults[len(report.Faults)-1], again.Faults[len(again.Faults)-1]); diff != "" {
+	if diff := cmp.Diff(report.Faults[0], again.Faults[0]); diff != "" {
 		t.Error(diff)
 	}
 }
