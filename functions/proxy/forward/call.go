@@ -88,6 +88,11 @@ func (p *Proxy) record(ctx context.Context, c *call, took time.Duration) {
 		slog.Int64("upstream_us", c.upstream.Microseconds()),
 		slog.Int("bytes_in", len(c.body)),
 		slog.Int("bytes_out", len(c.received.Body)))
+	for _, l := range c.verdict.Limits {
+		if l.Limit.Shadow && l.Exceeded {
+			attrs = append(attrs, slog.String("would_refuse", l.Limit.Name))
+		}
+	}
 	if c.outcome.cause != nil {
 		attrs = append(attrs, slog.Any("error", c.outcome.cause))
 	}

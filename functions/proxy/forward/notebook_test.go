@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/shared/catalog"
+	"sluice/shared/limit"
 	"sluice/shared/problem"
 )
 
@@ -60,4 +61,11 @@ func (n *notebook) AbandonCall(_ context.Context, id, owner string) error {
 		delete(n.calls, id)
 	}
 	return n.fault
+}
+
+// set puts a counter into a state.
+func (s *shelf) set(counter string, state limit.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.states[counter] = state
 }
