@@ -216,7 +216,7 @@ func (i *instance) dispatch(v *invocation) bool {
 
 // settle notes that the process may have become idle; i.mu is held. True says that it is free for another call.
 func (i *instance) settle() bool {
-	if !i.waiting || i.dead || i.current == nil && i.ready {
+	if !i.waiting || i.dead || i.closing || i.current == nil && i.ready {
 		return false
 	}
 	for _, e := range i.extensions {
@@ -238,6 +238,7 @@ func (i *instance) settle() bool {
 func (i *instance) expire(v *invocation) {
 	i.mu.Lock()
 	late := i.current == v
+	i.closing = i.closing || late // it may become idle just now: it gets no other call
 	i.mu.Unlock()
 	if late {
 		v.finish(result{err: ErrTimeout})

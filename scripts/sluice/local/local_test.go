@@ -297,6 +297,7 @@ func TestAFailingFunctionIsAProblemAndTheNextCallWorks(t *testing.T) {
 			res.Header.Get("X-Request-Id") == "" || strings.Contains(body, "secret") {
 			t.Errorf("%s: %s %v %s, want %d", path, res.Status, res.Header, body, want)
 		}
+		t.Log("the call after", path)
 		r.ask(r.gateway + "/a")
 	}
 }
