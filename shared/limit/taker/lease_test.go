@@ -173,6 +173,13 @@ func TestWhileTheStoreIsAwayThePlanSaysWhatPasses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, now := newShelf(), at(noon)
+			var away atomic.Bool
+			store.before = func(int) error {
+				if away.Load() {
+					return errAway
+				}
+				return nil
+			}
 			k := newTaker(store, now.now)
 			claim := on("sub", rate(1000, 1, 1000), quota(100_000, catalog.Day))
 			claim.Outage, claim.Overdraft = c.choice, c.overdraft
@@ -182,13 +189,7 @@ func TestWhileTheStoreIsAwayThePlanSaysWhatPasses(t *testing.T) {
 			}
 			k.AfterResponse(t.Context())
 			leased := int(store.used() - 200)
-			away := true
-			store.before = func(int) error {
-				if away {
-					return errAway
-				}
-				return nil
-			}
+			away.Store(true)
 			passed := 0
 			for range 500 { // within a period and a bucket, so that only the store is missing
 				v, err := k.Take(t.Context(), []decision.Claim{claim}, 1)
@@ -198,10 +199,11 @@ func TestWhileTheStoreIsAwayThePlanSaysWhatPasses(t *testing.T) {
 				passed += v.Admitted
 				now.pass(5 * time.Millisecond)
 			}
+			k.AfterResponse(t.Context()) // nothing is under way
 			if want := c.want(leased); passed < want || c.choice != catalog.OutageClosed && passed > want+lostAnswers(store) {
 				t.Errorf("%d passed, %d were on lease, want %d", passed, leased, want)
 			}
-			away = false
+			away.Store(false)
 			now.pass(2 * time.Second)
 			_, _ = k.Take(t.Context(), []decision.Claim{claim}, 1) // finds the store back
 			k.AfterResponse(t.Context())

@@ -171,8 +171,9 @@ func (t *Taker) take(ctx context.Context, c *decision.Claim, cost int64) (limit.
 			if err == nil && !a.busy && a.holding.Renewable(now) {
 				t.begin(a)
 			}
+			err = a.or(err, answer)
 			t.mu.Unlock()
-			return answer, a.or(err, answer)
+			return answer, err
 		}
 	}
 	w := &claim{Claim: *c, cost: cost, done: make(chan outcome, 1)}
