@@ -23,7 +23,7 @@ type Change struct {
 
 // How often a change is tried: other processes' changes may get ahead of it, and the store may fail.
 const (
-	changeAttempts = 40
+	changeAttempts = 100 // who loses each time has seen so many changes of others land, in about 10 s
 	changeFailures = 6
 )
 
