@@ -12,10 +12,11 @@
 //     second, and what the quota's trust allows: see below. Far from the limits it is large, near them it is nothing.
 //   - It is renewed while an upstream works on a call, given back when nobody has spent of it for a second and when the
 //     instance is stopped. A frozen instance keeps it: its rate units lapse, its quota units stay charged and good.
-//   - A write whose answer was lost is shown again with the same ID before any other. The store knows the last ID of each
-//     instance, so the units are gone only if it can no longer tell.
-//   - The more instances take from one counter, the longer each of them waits between two writes, so that all together stay
-//     below the 1,000 writes a second that one item of DynamoDB can take.
+//   - A write whose answer was lost is shown again with the same ID before any other. The store knows the last ID of each of
+//     32 groups of instances, so the units are gone only if another of the group wrote in between.
+//   - The more instances take from one counter, the longer each of them waits between two writes, so that far from the limits
+//     all together stay below the 1,000 writes a second that one item of DynamoDB can take. Near a limit they may ask for more
+//     for a moment, and are throttled.
 //
 // # Nobody is admitted beyond a limit (promise 3)
 //

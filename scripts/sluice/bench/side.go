@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -102,7 +101,7 @@ type use struct {
 
 func (s side) used(ctx context.Context) (u use, err error) {
 	if s.figures != "" {
-		f, err := figures(ctx, s.figures)
+		f, err := local.ReadFigures(ctx, s.figures)
 		if err != nil {
 			return u, err
 		}
@@ -124,23 +123,6 @@ func (s side) used(ctx context.Context) (u use, err error) {
 		u.rss += one.RSS
 	}
 	return u, nil
-}
-
-// figures asks a local cloud for its figures.
-func figures(ctx context.Context, url string) (f local.Figures, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return f, fmt.Errorf("ask for figures: %w", err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return f, fmt.Errorf("ask for figures: %w", err)
-	}
-	err = json.NewDecoder(res.Body).Decode(&f)
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return f, fmt.Errorf("read the figures: %w", err)
-	}
-	return f, nil
 }
 
 // run sends requests to a side and gives what one of them cost.

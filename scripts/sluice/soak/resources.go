@@ -2,10 +2,7 @@ package soak
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"slices"
 
@@ -64,7 +61,7 @@ func (s *soak) look(ctx context.Context, into *map[string]Resources) error {
 	if err != nil {
 		return err
 	}
-	f, err := figures(ctx, s.cloud.Figures())
+	f, err := local.ReadFigures(ctx, s.cloud.Figures())
 	if err != nil {
 		return err
 	}
@@ -137,20 +134,4 @@ func windows(samples []int64) (early, late int64) {
 	}
 	median := func(part []int64) int64 { return slices.Sorted(slices.Values(part))[len(part)/2] }
 	return median(samples[n/4 : n/2]), median(samples[n-n/4:])
-}
-
-func figures(ctx context.Context, url string) (f local.Figures, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return f, fmt.Errorf("ask for figures: %w", err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return f, fmt.Errorf("ask for figures: %w", err)
-	}
-	err = json.NewDecoder(res.Body).Decode(&f)
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return f, fmt.Errorf("read the figures: %w", err)
-	}
-	return f, nil
 }
