@@ -31,11 +31,30 @@ func Dynoxide(t testing.TB) settings.Table {
 	return table(t, inMemory.use(t))
 }
 
-// Table gives a fresh, empty table in the shared in-memory engine, and its settings for whoever must open it again.
+// Table gives a fresh, empty table in the engine of this run, and its settings for whoever must open it again. That is the
+// shared in-memory one, or DynamoDB Local if SLUICE_ENGINE is "dynamodb-local".
 func Table(t testing.TB, options ...dynamo.Option) (*dynamo.Table, settings.Table) {
 	t.Helper()
-	cfg := Dynoxide(t)
+	var cfg settings.Table
+	switch name := os.Getenv("SLUICE_ENGINE"); name {
+	case "", "dynoxide":
+		cfg = Dynoxide(t)
+	case "dynamodb-local":
+		cfg = Local(t)
+	default:
+		t.Fatalf("SLUICE_ENGINE is %q: want dynoxide or dynamodb-local", name)
+	}
 	return Open(t, cfg, options...), cfg
+}
+
+// Run runs the tests of a binary and keeps the engines that they start until the last one has ended: DynamoDB Local takes
+// seconds to start. A TestMain exits with what it gives.
+func Run(m *testing.M) (code int) {
+	for _, s := range []*shared{inMemory, local} {
+		s.keep()
+		defer s.end()
+	}
+	return m.Run()
 }
 
 // Local is Dynoxide for DynamoDB Local. It needs Java and the jars in the folder that SLUICE_DYNAMODB_LOCAL names, as
@@ -113,13 +132,15 @@ func (d *Disk) start() (err error) {
 	return err
 }
 
-// shared is an engine that the tests of a binary share. It is started by the first and ended by the last that uses it.
+// shared is an engine that the tests of a binary share. It is started by the first and ended by the last that uses it, or
+// at the end of Run.
 type shared struct {
 	launch func(testing.TB) (*process, error)
 
 	mu    sync.Mutex
 	users int
-	child *process
+	kept  bool
+	child *process // nil if none runs
 }
 
 // The engines of this test binary: processes are shared by nature, and their tables are not.
@@ -132,7 +153,7 @@ func (s *shared) use(t testing.TB) (endpoint string) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.users == 0 {
+	if s.child == nil {
 		child, err := s.launch(t)
 		if err != nil {
 			t.Fatal(err)
@@ -147,8 +168,25 @@ func (s *shared) use(t testing.TB) (endpoint string) {
 func (s *shared) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.users--; s.users == 0 {
+	if s.users--; s.users == 0 && !s.kept {
 		s.child.kill()
+		s.child = nil
+	}
+}
+
+func (s *shared) keep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = true
+}
+
+// end ends what runs after the last test.
+func (s *shared) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.child != nil {
+		s.child.kill()
+		s.child = nil
 	}
 }
 

@@ -55,7 +55,8 @@ type Platform struct {
 	requests    atomic.Int64
 }
 
-// New starts a Sluice with n instances of the authorizer and of the proxy on a table of its own.
+// New starts a Sluice with n instances of the authorizer and of the proxy on a table of its own, in the engine of the run:
+// see engine.Table.
 func New(t testing.TB, instances int) *Platform {
 	t.Helper()
 	_, cfg := engine.Table(t)
