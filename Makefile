@@ -54,7 +54,7 @@ build: ## `sam build` for the cloud; installs the SAM CLI here if there is none 
 	  SAM_CLI_TELEMETRY=0 LAMBDA_GOARCH=$(LAMBDA_GOARCH) "$$sam" build
 
 .PHONY: check
-check: format vet lint race structure store management templates deploy ## what CI runs: all of the parts below, in this order
+check: format vet lint race structure store promises fleet management templates deploy ## what CI runs: all of the parts below, in this order
 	@echo 'check: all of it passed'
 
 # --- what is installed and built here ---------------------------------------------------------------------------------
@@ -136,6 +136,14 @@ structure: ## sizes and import rules
 .PHONY: store
 store: tools ## the store's conformance suite, on both engines
 	@SLUICE_REQUIRE_DYNAMODB_LOCAL=$${CI:+1} scripts/tools/dynamodb-local.sh
+
+.PHONY: promises
+promises: tools ## the promises again, on DynamoDB Local
+	@SLUICE_REQUIRE_DYNAMODB_LOCAL=$${CI:+1} scripts/tools/dynamodb-local.sh promises
+
+.PHONY: fleet
+fleet: tools modules programs ## promises on the real binaries, frozen between calls, on both engines
+	@SLUICE_REQUIRE_DYNAMODB_LOCAL=$${CI:+1} scripts/tools/dynamodb-local.sh fleet
 
 .PHONY: templates
 templates: ## lint template.yaml and infra/, as written and as transformed
