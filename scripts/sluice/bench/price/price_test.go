@@ -30,8 +30,8 @@ func TestAListThatLacksAPriceOrSaysTooMuchIsRefused(t *testing.T) {
 	standard := string(price.Standard())
 	for name, c := range map[string]struct{ change, to, want string }{
 		"a price is missing":      {"  lambda_requests: 0.20\n", "", "lambda_requests"},
-		"a price is negative":     {"1.00 ", "-1 ", "http_api_requests"},
-		"a price is no number":    {"0.625", ".nan", "dynamodb_write_units"},
+		"a price is negative":     {" 1.00\n", " -1\n", "http_api_requests"},
+		"a price is no number":    {": 0.625", ": .nan", "dynamodb_write_units"},
 		"an unknown price":        {"  lambda_requests:", "  lambda_request:", "lambda_request"},
 		"no source":               {"sources:", "source:", "source"},
 		"no region":               {"region: us-east-1", "", "region"},
