@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"strconv"
 	"strings"
 
 	"sluice/shared/dynamo/internal/items"
@@ -16,15 +14,11 @@ import (
 // not applied, it is the State that did not allow it. On an error it is not known whether the step was applied; it may be
 // shown again.
 //
-// Access: one conditional UpdateItem, 1 WCU. A step whose answer was lost is repeated, here and by whoever made it: each
-// instance leaves the ID of its last step in one of 32 places of the item, which the repetition then meets, so it is not
-// applied twice unless one of the other instances that share the place wrote in between; then it may be, which charges
-// units for nothing and never admits one too many. A step that gives units back names the ID that it must find there
-// (limit.Step.After): it is never applied twice, and not repeated here, so a refusal means that it was not applied at all.
+// Access: one conditional UpdateItem, 1 WCU while the item is below 1 KB: with 64 instances it is. A step whose answer was
+// lost is repeated, here and by whoever made it: the ID of an instance's last step stays in its place of the item, where the
+// repetition meets it. In a place that many share it may not, unless the step names what it comes After; then it is not
+// repeated here, so that a refusal means that it was not applied.
 func (t *Table) ApplyLimit(ctx context.Context, id string, step limit.Step) (after limit.State, applied bool, err error) {
-	if step.ID == "" {
-		step.ID = t.instance + "." + strconv.FormatUint(t.steps.Add(1), 36)
-	}
 	w, err := limitWrite(id, step)
 	if err != nil {
 		return limit.State{}, false, err
@@ -33,9 +27,15 @@ func (t *Table) ApplyLimit(ctx context.Context, id string, step limit.Step) (aft
 	if err != nil {
 		return limit.State{}, false, err
 	}
-	after, err = stateOf(i)
-	after.Mark = i.Text(opPlace(step.ID))
-	return after, err == nil && (!refused || i.Text(opPlace(step.ID)) == step.ID), err
+	if after, err = stateOf(i); err != nil {
+		return limit.State{}, false, err
+	}
+	marks, err := marksOf(i)
+	if err != nil {
+		return limit.State{}, false, err
+	}
+	after.Seen = marks.See(step)
+	return after, !refused || step.ID != 0 && after.Seen.Mark == step.ID, nil
 }
 
 // LimitState reads a counter as it is, the zero State if nobody has called on it. An expired item is told too: steps are
@@ -50,31 +50,37 @@ func (t *Table) LimitState(ctx context.Context, id string) (limit.State, error) 
 	return stateOf(i)
 }
 
-// opPlace is the place in a counter where an instance leaves the ID of its last step.
-func opPlace(id string) string {
-	const places = 32
-	instance, _, _ := strings.Cut(id, ".")
-	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(instance)) // it never fails
-	return "op" + strconv.Itoa(int(sum.Sum32()%places))
+// placeNames spells the attributes that marks are kept in, as briefly as can be: they are the most of an item.
+var placeNames = func() (names [limit.Places]string) {
+	const signs = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	for i := range names {
+		names[i] = string("pq"[i/len(signs)]) + signs[i%len(signs):i%len(signs)+1]
+	}
+	return names
+}()
+
+func marksOf(i items.Item) (marks limit.Marks, err error) {
+	for p, name := range placeNames {
+		n, err := i.Number(name)
+		if err != nil {
+			return limit.Marks{}, err
+		}
+		marks[p] = limit.Mark(n)
+	}
+	return marks, nil
 }
 
 // limitWrite spells a step. Everything is joined by hand: this is on the path of calls.
 func limitWrite(id string, step limit.Step) (items.Write, error) {
+	if step.Place < 0 || step.Place >= limit.Places {
+		return items.Write{}, fmt.Errorf("a counter has no place %d", step.Place)
+	}
 	twice := (step.RateAdvance != nil && step.RateSet != nil) || (step.QuotaAdd != nil && step.QuotaReset != nil)
 	if twice || step.Expires.IsZero() {
 		return items.Write{}, fmt.Errorf("a limit step changes each limit at most once and needs a time to expire: %+v", step)
 	}
-	op := opPlace(step.ID)
-	fresh := "(attribute_not_exists(" + op + ") OR " + op + " <> :op)"
-	if step.After != "" {
-		fresh = op + " = :after"
-	}
-	s := spelling{set: "SET " + op + " = :op, expires_at = :expires", when: fresh,
-		values: items.Item{":op": items.Text(step.ID), ":expires": items.Number(step.Expires.Unix())}}
-	if step.After != "" {
-		s.values[":after"] = items.Text(step.After)
-	}
+	s := spelling{set: "SET expires_at = :expires", values: items.Item{":expires": items.Number(step.Expires.Unix())}}
+	s.mark(step)
 	switch r, set := step.RateAdvance, step.RateSet; {
 	case r != nil:
 		s.set, s.when = s.set+", tat = tat + :by", s.when+" AND tat BETWEEN :min AND :max"
@@ -89,13 +95,33 @@ func limitWrite(id string, step limit.Step) (items.Write, error) {
 	if step.QuotaReset != nil {
 		s.reset(step.QuotaReset)
 	}
-	return items.Write{Key: limitKey(id), Set: s.set, If: s.when, Values: s.values, Once: step.After != ""}, nil
+	return items.Write{Key: limitKey(id), Set: s.set, If: strings.TrimPrefix(s.when, " AND "), Values: s.values,
+		Once: step.Shared() && step.After != 0}, nil
 }
 
 // spelling is a step on its way to become an UpdateItem.
 type spelling struct {
 	set, when string
 	values    items.Item
+}
+
+// mark leaves the step's ID in its place, if what it must come after is there.
+func (s *spelling) mark(step limit.Step) {
+	if step.ID == 0 && step.After == 0 {
+		return
+	}
+	place := placeNames[step.Place]
+	s.set += ", " + place + " = :op"
+	s.values[":op"] = items.Number(int64(step.ID))
+	switch {
+	case step.After != 0:
+		s.when = " AND " + place + " = :after"
+		s.values[":after"] = items.Number(int64(step.After))
+	case step.Shared():
+		s.when = " AND (attribute_not_exists(" + place + ") OR " + place + " <> :op)"
+	default:
+		s.when = " AND attribute_not_exists(" + place + ")"
+	}
 }
 
 func (s *spelling) add(a *limit.QuotaAdd) {

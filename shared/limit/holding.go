@@ -2,8 +2,6 @@ package limit
 
 import (
 	"math"
-	"strconv"
-	"sync/atomic"
 	"time"
 
 	"sluice/shared/catalog"
@@ -15,7 +13,7 @@ type Options struct {
 	Instance string        // no other instance has it, now or ever
 	Skew     time.Duration // how far this instance's clock may be off; see the package
 
-	steps *atomic.Uint64 // that the instance made, of all counters: no two have the same number
+	steps *steps // that the instance made, of all counters: no two have the same ID
 }
 
 // Outcome is what is said to a call.
@@ -56,8 +54,10 @@ type Holding struct {
 	seen    int64    // when, ns since the Unix epoch; 0 if never
 	rates   [2]batch // rate units, the older ones first
 	units   lot      // quota units
+	seat    seat     // where its steps leave their IDs
 	pending *write   // under way, or lost
 	lost    bool     // the answer to pending did not come
+	dropped *write   // was lost and then given up
 	pace    pace
 	outage  outage
 	foreign int64 // since when the TAT was seen to be of other terms, ns since the Unix epoch; 0 if it is not
@@ -76,18 +76,9 @@ type lot struct {
 	spent         int64     // of those charged there, spent and not told so far; less than nothing if told ahead
 }
 
-// write is a step and what it gives.
-type write struct {
-	step  Step
-	grant grant
-	at    int64
-	debt  int64 // units of an overdraft that it charges
-	back  bool  // it gives units back, at most once
-}
-
 // Shared gives options for all Holdings of an instance: no two of their steps have the same ID.
 func (o Options) Shared() Options {
-	o.steps = new(atomic.Uint64)
+	o.steps = stepsOf(o.Instance)
 	return o
 }
 
@@ -96,7 +87,7 @@ func NewHolding(o Options) *Holding {
 	if o.steps == nil {
 		o = o.Shared()
 	}
-	return &Holding{options: o}
+	return &Holding{options: o, seat: seat{place: o.steps.home()}}
 }
 
 // Take spends units for a call: cost of each limit of the claim. It fails if the limits cannot be kept.
@@ -228,8 +219,9 @@ func (h *Holding) spendRate(cost int64, r *receipt) (spent int64) {
 	return spent
 }
 
-// GiveBack undoes a Take that admitted, for a call that another counter refused.
-func (h *Holding) GiveBack(a Answer) {
+// GiveBack undoes a Take that admitted, for a call that another counter refused. It reports whether units are now on hand that
+// must be given back to the store before the instance may be frozen: see Owes.
+func (h *Holding) GiveBack(a Answer) (owes bool) {
 	if a.quota > 0 && a.period == h.units.period {
 		h.units.n, h.units.spent = h.units.n+a.quota, h.units.spent-a.quota
 	}
@@ -242,6 +234,7 @@ func (h *Holding) GiveBack(a Answer) {
 	}
 	h.outage.debt = max(0, h.outage.debt-a.debt)
 	h.pace.used = max(0, h.pace.used-a.quota)
+	return h.Owes()
 }
 
 // Good reports whether the call that got the answer may still go on with it: it may have waited for another counter.
@@ -277,9 +270,4 @@ func (h *Holding) Away() bool { return h.outage.away() }
 func (h *Holding) known(now time.Time) bool {
 	age := now.UnixNano() - h.seen
 	return h.seen != 0 && age <= int64(trusted) && -age <= int64(trusted)
-}
-
-// name gives a step an ID.
-func (h *Holding) name() string {
-	return h.options.Instance + "." + strconv.FormatUint(h.options.steps.Add(1), 36)
 }

@@ -27,7 +27,9 @@ func (o *outage) due(at int64) bool { return o.since != 0 && (at >= o.next || at
 // step again.
 func (h *Holding) Lost(now time.Time) {
 	at := now.UnixNano()
-	h.lost = h.pending != nil
+	if h.lost = h.pending != nil; h.lost {
+		h.pending.shown = true
+	}
 	if h.outage.since == 0 {
 		h.outage.since, h.outage.tat = at, h.state.TAT
 	}

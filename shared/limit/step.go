@@ -11,8 +11,7 @@ type State struct {
 	AheadOf string // the period behind Period, once units near the boundary were charged to both; else ""
 	Ahead   int64  // units charged to AheadOf so far
 
-	// Mark is the ID of the last step of the instances that share a place with whoever looks.
-	Mark string
+	Seen Seen // what stands in the item beside, for the maker of the step that it answers
 }
 
 // Step is one conditional change of a State: it is applied as a whole or not at all. It is made from a guess of the
@@ -20,12 +19,12 @@ type State struct {
 //
 // At most one of RateAdvance and RateSet is not nil, and at most one of QuotaAdd and QuotaReset.
 type Step struct {
-	// ID tells a repeated step from a new one: a store that is shown a step again, because its answer was lost, does not
-	// apply it twice while it remembers the ID. It is "<instance>.<number>"; "" is never remembered.
-	ID string
-	// After is the Mark that the State must have, where it is not "". A step that gives units back has it: it is applied
-	// once or not at all, and never repeated, so a refusal says for sure that it was not.
-	After       string
+	// ID tells a repeated step from a new one: a store that is shown a step again, because its answer was lost, finds the ID
+	// in the step's place and does not apply it twice. 0 is never remembered.
+	ID Mark
+	// Place is where the store leaves the ID, and After the Mark that must be there; see Meets.
+	Place       int
+	After       Mark
 	RateAdvance *RateAdvance
 	RateSet     *RateSet
 	QuotaAdd    *QuotaAdd
@@ -80,11 +79,11 @@ type Ahead struct {
 // Apply does the step to a State as a store does, and reports whether the State allowed it. It is the meaning of a Step,
 // but for repeated ones: stores are tested against it.
 func (s Step) Apply(to State) (after State, applied bool) {
-	if !s.rateFits(to) || !s.quotaFits(to) || s.After != "" && to.Mark != s.After {
+	if !s.rateFits(to) || !s.quotaFits(to) || !s.Meets(to.Seen.Mark) {
 		return to, false
 	}
 	after = to
-	after.Mark = s.ID
+	after.Seen.Mark = s.ID
 	if s.RateAdvance != nil {
 		after.TAT += s.RateAdvance.By
 	}

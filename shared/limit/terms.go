@@ -50,6 +50,13 @@ type terms struct {
 	quota   allowance
 	rateAt  int // their places in limits, -1 if there is none
 	quotaAt int
+	ends    [2]ending // looked up last
+}
+
+// ending is an instant by which a period is over.
+type ending struct {
+	period string
+	at     time.Time
 }
 
 func termsOf(limits []decision.Limit) (terms, error) {
@@ -167,11 +174,22 @@ func (t *terms) expires(guess State, period string, now time.Time) time.Time {
 		if name == "" {
 			continue
 		}
-		if end := endOf(name, now); end.After(last) {
+		if end := t.over(name, now); end.After(last) {
 			last = end
 		}
 	}
 	return last.Add(retention)
+}
+
+// over is endOf, remembered: reading a date takes longer than all the rest of a write.
+func (t *terms) over(name string, now time.Time) time.Time {
+	for _, e := range t.ends {
+		if e.period == name {
+			return e.at
+		}
+	}
+	t.ends[1], t.ends[0] = t.ends[0], ending{name, endOf(name, now)}
+	return t.ends[0].at
 }
 
 // endOf gives an instant by which a period is over whatever plan it is of: names with a day may stand for a month from it.

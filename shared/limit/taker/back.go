@@ -6,20 +6,32 @@ import (
 	"time"
 )
 
-// AfterResponse does what can wait until an answer has gone out, and must be done before the instance may be frozen: it gives
-// back what is idle, looking for it once a second, and waits for writes that are under way.
+// AfterResponse does what can wait until an answer has gone out, and must be done before the instance may be frozen: it waits
+// for writes that are under way, and gives back what is owed, and, looking for it once a second, what is idle.
 func (t *Taker) AfterResponse(ctx context.Context) {
 	t.mu.Lock()
-	if now := t.now(); now.UnixNano()-t.looked >= int64(lookEvery) || now.UnixNano() < t.looked {
+	now := t.now()
+	idle := now.UnixNano()-t.looked >= int64(lookEvery) || now.UnixNano() < t.looked
+	if idle {
 		t.looked = now.UnixNano()
-		t.returns(false, now)
 	}
-	quiet := t.quiet
+	for range maxRounds {
+		if idle || t.owes {
+			t.owes = t.returns(false, t.now())
+		}
+		quiet := t.quiet
+		t.mu.Unlock()
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+			return
+		}
+		t.mu.Lock()
+		if idle = false; !t.owes {
+			break
+		}
+	}
 	t.mu.Unlock()
-	select {
-	case <-quiet:
-	case <-ctx.Done():
-	}
 }
 
 // Close gives everything back that is on hand, as far as the context lasts. Calls may still be taken for.
@@ -43,10 +55,11 @@ func (t *Taker) Close(ctx context.Context) error {
 	}
 }
 
-// returns starts the writes that give units back. t.mu is held.
-func (t *Taker) returns(all bool, now time.Time) {
+// returns starts the writes that give units back. It reports whether some could not be started. t.mu is held.
+func (t *Taker) returns(all bool, now time.Time) (more bool) {
 	for a := range t.holders {
 		if a.busy {
+			more = more || a.holding.Owes()
 			continue
 		}
 		step, ok := a.holding.Return(all, now)
@@ -59,4 +72,5 @@ func (t *Taker) returns(all bool, now time.Time) {
 		a.back = &back{step, all}
 		t.begin(a)
 	}
+	return more
 }

@@ -46,6 +46,7 @@ type Taker struct {
 	quiet    chan struct{} // closed when no write is under way
 	looked   int64         // when holders were last looked through, ns since the Unix epoch
 	crossing []limit.Crossing
+	owes     bool // units must be given back before the instance may be frozen
 }
 
 // New makes a Taker.
@@ -156,7 +157,14 @@ func (t *Taker) giveBack(claims []decision.Claim, answers []limit.Answer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, a := range answers {
-		t.account(claims[i].Counter).holding.GiveBack(a)
+		t.put(t.account(claims[i].Counter), a)
+	}
+}
+
+// put puts back what a call was given. t.mu is held.
+func (t *Taker) put(a *account, given limit.Answer) {
+	if a.holding.GiveBack(given) {
+		t.holders[a], t.owes = struct{}{}, true
 	}
 }
 
@@ -205,7 +213,7 @@ func (t *Taker) leave(ctx context.Context, a *account, w *claim) (limit.Answer, 
 	if at := slices.Index(a.queue, w); at >= 0 {
 		a.queue = slices.Delete(a.queue, at, at+1)
 	} else if o := <-w.done; o.err == nil && o.answer.Outcome == limit.Admitted {
-		a.holding.GiveBack(o.answer)
+		t.put(a, o.answer)
 	}
 	return limit.Answer{}, fmt.Errorf("wait: %w", ctx.Err())
 }
@@ -304,10 +312,10 @@ func (t *Taker) apply(a *account, step limit.Step, returns *back) {
 		return
 	}
 	t.crossing = append(t.crossing, a.holding.Told(after, applied, t.now())...)
-	switch {
-	case applied:
+	if applied {
 		t.holders[a] = struct{}{}
-	case returns != nil: // somebody had written in between
+	}
+	if returns != nil && (returns.all || !applied) { // there may be more, or somebody had written in between
 		if again, ok := a.holding.Return(returns.all, t.now()); ok {
 			a.back = &back{again, returns.all}
 		}

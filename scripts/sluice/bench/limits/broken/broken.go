@@ -35,7 +35,7 @@ func All() []Break {
 		{"early", "a period is opened two seconds early", "midnight", audit.Quota, wrapped(opensEarly)},
 		{"risk-hidden", "what is on lease is not counted as at risk", "one-instance", audit.Waste, wrapped(riskHidden)},
 		{"refused-charged", "a call that another counter refuses keeps what it took", "exact", audit.Waste, wrapped(refusedCharged)},
-		{"names-reused", "instances have the same few names, so their steps have the same IDs", "fresh", audit.Quota, namesReused},
+		{"ids-reused", "instances count their steps in one place, so these have the same IDs", "fresh", audit.Quota, wrapped(idsReused)},
 	}
 }
 
@@ -86,13 +86,24 @@ func skewIgnored(p fleet.Parts) fleet.Parts {
 	return p
 }
 
-func namesReused(p fleet.Parts) fleet.Parts {
-	sound := p.Machine
-	p.Machine = func(o limit.Options) fleet.Machine {
-		o.Instance = o.Instance[:2]
-		return sound(o)
+func idsReused(m fleet.Machine) fleet.Machine {
+	return fleet.Machine{Spender: m.Spender, Writer: &counting{Machine: m}}
+}
+
+// counting gives its steps the IDs 1, 2, 3 and so on, in a place that it does not have for itself.
+type counting struct {
+	fleet.Machine
+	sound, last limit.Mark
+}
+
+// Ask counts.
+func (c *counting) Ask(need, first int64, now time.Time) (limit.Step, time.Time, bool) {
+	s, notBefore, ok := c.Machine.Ask(need, first, now)
+	if ok && s.ID != c.sound {
+		c.sound, c.last = s.ID, c.last+1
 	}
-	return p
+	s.ID, s.Place, s.After = c.last, limit.Places-1, 0
+	return s, notBefore, ok
 }
 
 func forgetful(p fleet.Parts) fleet.Parts {
@@ -109,7 +120,7 @@ func repeatsGranted(m fleet.Machine) fleet.Machine {
 type generous struct {
 	fleet.Machine
 	step limit.Step
-	lost string // ID of a step that was lost
+	lost limit.Mark // ID of a step that was lost
 	more int64
 }
 
@@ -128,7 +139,7 @@ func (g *generous) Lost(now time.Time) {
 
 // Told counts a repeated step twice.
 func (g *generous) Told(after limit.State, applied bool, now time.Time) []limit.Crossing {
-	if applied && g.lost == g.step.ID && g.lost != "" {
+	if applied && g.lost == g.step.ID && g.lost != 0 {
 		g.more += units(g.step)
 	}
 	return g.Machine.Told(after, applied, now)
@@ -298,4 +309,4 @@ func refusedCharged(m fleet.Machine) fleet.Machine {
 type stingy struct{ fleet.Machine }
 
 // GiveBack does nothing.
-func (s *stingy) GiveBack(limit.Answer) {}
+func (s *stingy) GiveBack(limit.Answer) bool { return false }

@@ -147,11 +147,11 @@ func (w *world) admit(s int) {
 	w.respond(s, w.now+w.around(w.Shape.Service))
 }
 
-// respond sends an answer. Behind one, about once a second, an instance gives back what is idle.
+// respond sends an answer. Behind one an instance gives back what it owes, and about once a second what is idle.
 func (w *world) respond(s int, at int64) {
 	slot := &w.slots[s]
 	slot.on.awake = max(slot.on.awake, at)
-	if at-slot.on.looked >= int64(time.Second) {
+	if slot.on.owes || at-slot.on.looked >= int64(time.Second) {
 		slot.on.looked = at
 		w.events.push(event{at: at, kind: callEnds, on: int32(s), number: slot.call}) // #nosec G115 -- there are few slots
 		return
@@ -213,7 +213,9 @@ func (w *world) leaveOff(s int) {
 func (w *world) putBack(s int) {
 	slot := &w.slots[s]
 	for n, a := range slot.taken {
-		slot.on.holdings[w.Kinds[slot.kind].Counters[n]].m.GiveBack(a)
+		if slot.on.holdings[w.Kinds[slot.kind].Counters[n]].m.GiveBack(a) {
+			slot.on.owes = true
+		}
 	}
 	slot.taken = slot.taken[:0]
 }

@@ -125,21 +125,32 @@ func (w *world) leave(i *instance) {
 	}
 }
 
-// ended is the end of a call in an instance that has time before it is frozen: it gives back what is idle.
+// ended is the end of a call in an instance that has time before it is frozen.
 func (w *world) ended(s int, call uint64) {
-	slot := &w.slots[s]
-	if i := slot.on; !i.gone && !i.leaving && slot.call == call {
-		for counter := range i.holdings {
-			h := &i.holdings[counter]
-			if h.m.Writer == nil || h.writing || len(h.queue) > 0 {
-				continue
-			}
+	if slot := &w.slots[s]; slot.call == call {
+		w.giveBack(slot.on)
+	}
+	w.begin(s, w.now)
+}
+
+// giveBack gives back what an instance owes, and what is idle.
+func (w *world) giveBack(i *instance) {
+	if i.gone || i.leaving {
+		return
+	}
+	i.owes = false
+	for counter := range i.holdings {
+		h := &i.holdings[counter]
+		switch {
+		case h.m.Writer == nil:
+		case h.writing || len(h.queue) > 0:
+			i.owes = true // maybe: look again behind the write
+		default:
 			if step, ok := h.m.Return(false, w.clock(i)); ok {
 				w.fly(i, counter, step, w.now)
 			}
 		}
 	}
-	w.begin(s, w.now)
 }
 
 // begins begins a phase of the traffic.

@@ -87,7 +87,7 @@ type Clocks struct {
 // Spender is the half of limit.Holding that calls meet.
 type Spender interface {
 	Take(claim *decision.Claim, cost int64, now time.Time) (limit.Answer, error)
-	GiveBack(limit.Answer)
+	GiveBack(limit.Answer) (owes bool)
 	Refuse(cost int64, now time.Time) limit.Answer
 	Renewable(now time.Time) bool
 }

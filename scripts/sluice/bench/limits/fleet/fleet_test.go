@@ -167,7 +167,7 @@ func (m *single) Told(after limit.State, applied bool, _ time.Time) []limit.Cros
 	return nil
 }
 
-func (m *single) GiveBack(limit.Answer)                          {}
+func (m *single) GiveBack(limit.Answer) bool                     { return false }
 func (m *single) Lost(time.Time)                                 {}
 func (m *single) Renewable(time.Time) bool                       { return false }
 func (m *single) Refuse(int64, time.Time) limit.Answer           { return limit.Answer{Outcome: limit.Refused} }

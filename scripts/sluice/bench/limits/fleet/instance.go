@@ -23,6 +23,7 @@ type instance struct {
 	waiting int    // calls that wait for a write: it runs
 	air     int    // writes that it waits for before it is frozen
 	looked  int64  // when it last looked for what is idle
+	owes    bool   // it has units that it must give back before it is frozen
 	mail    []mail // answers and timers that came while it was frozen
 }
 

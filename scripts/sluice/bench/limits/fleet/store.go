@@ -2,8 +2,6 @@ package fleet
 
 import (
 	"fmt"
-	"hash/fnv"
-	"strings"
 	"time"
 
 	"sluice/shared/limit"
@@ -11,9 +9,6 @@ import (
 
 // perSecond is how many writes of one item DynamoDB takes in a second.
 const perSecond = 1000
-
-// places is how many last steps an item remembers.
-const places = 32
 
 // store is a model of DynamoDB: what happens to an item happens at one instant.
 type store struct {
@@ -23,7 +18,7 @@ type store struct {
 
 type item struct {
 	state limit.State
-	steps [places]string
+	marks limit.Marks
 	full  int64 // when its bucket of writes is full again, true time
 }
 
@@ -39,33 +34,29 @@ func (w *world) apply(f *flight) (after limit.State, applied, err bool) {
 		return limit.State{}, false, true
 	}
 	i.full += interval
-	place := &i.steps[placeOf(f.step.ID)]
-	i.state.Mark = *place
-	if *place == f.step.ID && f.step.ID != "" && !w.Parts.Amnesia {
+	place := &i.marks[f.step.Place]
+	if *place == f.step.ID && !w.Parts.Amnesia {
 		w.result.Repeats++
-		return i.state, true, false
+		after, applied = i.state, true
+	} else {
+		i.state.Seen.Mark = *place
+		if w.Parts.Amnesia {
+			i.state.Seen.Mark = f.step.After
+		}
+		if after, applied = w.Parts.Apply(f.step, i.state); applied {
+			i.state, *place = after, f.step.ID
+		}
 	}
-	after, applied = w.Parts.Apply(f.step, i.state)
-	if applied {
-		i.state, *place = after, f.step.ID
-	}
+	after.Seen = i.marks.See(f.step)
 	if w.Trace != nil {
-		w.trace("store: %s: applied %v, %+v", f.step.ID, applied, after)
+		w.trace("store: %x: applied %v, %+v", f.step.ID, applied, after)
 	}
 	return after, applied, false
 }
 
-// placeOf gives the place of an instance's last step, as shared/dynamo does.
-func placeOf(id string) uint32 {
-	instance, _, _ := strings.Cut(id, ".")
-	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(instance)) // it never fails
-	return sum.Sum32() % places
-}
-
 // describe writes a step for a trace.
 func describe(s limit.Step) string {
-	text := s.ID
+	text := fmt.Sprintf("%x at %d after %x", s.ID, s.Place, s.After)
 	if s.RateAdvance != nil {
 		text += fmt.Sprintf(" advance %+v", *s.RateAdvance)
 	}

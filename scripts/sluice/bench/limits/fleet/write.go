@@ -233,7 +233,7 @@ func (w *world) answer(id int, attempt uint64, ok bool) {
 		return
 	}
 	f := &w.flights.all[id]
-	if !ok && f.attempt < attempts && f.step.After == "" {
+	if !ok && f.attempt < attempts && (!f.step.Shared() || f.step.After == 0) {
 		f.attempt++
 		w.plan(id, sent, w.now+w.random.Int64N(int64(10*time.Millisecond)<<f.attempt))
 		w.done(id)
@@ -274,7 +274,10 @@ func (w *world) settle(i *instance, counter int) {
 	} else {
 		w.work(i, counter)
 	}
-	if i.leaving {
+	switch {
+	case i.leaving:
 		w.leave(i)
+	case i.owes && !h.writing:
+		w.giveBack(i)
 	}
 }

@@ -1,0 +1,114 @@
+package limit
+
+import (
+	"hash/fnv"
+	"sync/atomic"
+	"time"
+)
+
+// The places of an item in which instances leave the ID of their last step.
+const (
+	own    = 64 // of one instance each
+	shared = 8  // of all others, when the own ones are taken
+	Places = own + shared
+)
+
+const (
+	serialBits = 32               // of a Mark: when the step was made, in ms, so that a number comes again after 49 days
+	live       = time.Second      // whoever wrote so lately writes now
+	stale      = 10 * time.Second // a place that nobody wrote to for so long may be taken over
+	candidates = 8                // stale places among which the oldest is taken
+)
+
+// Mark is the ID of a step: the number of the instance that made it (27 bits) and when it did. 0 is none.
+type Mark int64
+
+// from tells how much later m was made than another.
+func (m Mark) from(other Mark) time.Duration {
+	return time.Duration(int32(uint32(m)-uint32(other))) * time.Millisecond // #nosec G115 -- serials go round
+}
+
+// sameInstance reports whether the same instance made both.
+func (m Mark) sameInstance(other Mark) bool { return m>>serialBits == other>>serialBits }
+
+// steps gives the steps of one instance their IDs.
+type steps struct {
+	instance Mark // number, shifted
+	last     atomic.Int64
+}
+
+func stepsOf(instance string) *steps {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(instance)) // it never fails
+	number := Mark(sum.Sum64()>>37) | 1<<26
+	return &steps{instance: number << serialBits}
+}
+
+// next gives an ID that the instance has not given before.
+func (s *steps) next(now time.Time) Mark {
+	for {
+		last := s.last.Load()
+		serial := max(last+1, now.UnixMilli())
+		if s.last.CompareAndSwap(last, serial) {
+			return s.instance | Mark(uint32(serial)) // #nosec G115 -- serials go round
+		}
+	}
+}
+
+// home is the place that an instance tries first.
+func (s *steps) home() int { return int(s.instance>>serialBits) % own }
+
+// Marks is what an item keeps of the last steps, by place.
+type Marks [Places]Mark
+
+// Seen is what an instance learns of the marks with each step.
+type Seen struct {
+	Mark      Mark // in the place of the step
+	Spare     int  // a place that could be taken in its stead
+	SpareMark Mark // what is there
+	Live      int  // instances that wrote in the last second
+}
+
+// See tells what the maker of a step should know of the marks. Stores answer with it.
+func (m *Marks) See(s Step) Seen {
+	seen := Seen{Spare: -1}
+	if s.Place >= 0 && s.Place < Places {
+		seen.Mark = m[s.Place]
+	}
+	start, found := int(s.ID>>serialBits), 0
+	for i := range Places {
+		p := i
+		if i < own {
+			p = (start + i) % own
+		}
+		age := s.ID.from(m[p])
+		switch {
+		case m[p] != 0 && age.Abs() <= live:
+			seen.Live++
+		case i >= own:
+		case m[p] == 0 && (seen.Spare < 0 || seen.SpareMark != 0):
+			seen.Spare, seen.SpareMark = p, 0
+		case m[p] != 0 && age > stale && found < candidates && (seen.Spare < 0 || seen.SpareMark != 0 && seen.SpareMark.from(m[p]) > 0):
+			seen.Spare, seen.SpareMark = p, m[p]
+			found++
+		}
+	}
+	if seen.Spare < 0 {
+		seen.Spare = own + start%shared
+		seen.SpareMark = m[seen.Spare]
+	}
+	return seen
+}
+
+// Shared reports whether the step is left in a place that several instances use.
+func (s Step) Shared() bool { return s.Place >= own }
+
+// Meets reports whether the step may be made where the mark is in its place. An instance's own place must be as it left it,
+// so whatever it does there is done once or not at all, however often it is asked for and however late that arrives. In a
+// shared place this holds for steps that name what they come After.
+func (s Step) Meets(there Mark) bool {
+	if s.After == 0 && (s.ID == 0 || s.Shared()) {
+		return true
+	}
+	return there == s.After
+}
