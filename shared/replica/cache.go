@@ -18,10 +18,11 @@ const (
 	absentShare = 4
 )
 
-// cache remembers what a loader gave, "not there" included, until it is dropped or evicted.
+// cache remembers what a loader gave, "not there" included, until it is read again, dropped or evicted.
 type cache[K comparable, V any] struct {
 	load  func(context.Context, K) (V, error)
 	weigh func(V) int // nil: every entry weighs 1
+	now   func() time.Time
 
 	mu      sync.RWMutex
 	known   ring[K, V]
@@ -37,27 +38,34 @@ type flight[V any] struct {
 	spoiled bool // what it loads was dropped meanwhile: it may have read the value of before
 }
 
-func newCache[K comparable, V any](most int, load func(context.Context, K) (V, error)) *cache[K, V] {
+func newCache[K comparable, V any](most int, now func() time.Time, load func(context.Context, K) (V, error)) *cache[K, V] {
 	return &cache[K, V]{
 		load:    load,
+		now:     now,
 		known:   newRing[K, V](most),
 		absent:  newRing[K, V](max(1, most/absentShare)),
 		flights: make(map[K]*flight[V]),
 	}
 }
 
-// peek gives what is remembered, or nil.
+// peek gives what is remembered, whatever its standing, or nil.
 func (c *cache[K, V]) peek(k K) *slot[K, V] {
-	c.mu.RLock()
-	s := c.find(k)
-	c.mu.RUnlock()
+	s := c.glance(k)
 	if s != nil {
 		s.touch()
 	}
 	return s
 }
 
-// find is peek with the lock held.
+// glance is peek by somebody who does not count as a user.
+func (c *cache[K, V]) glance(k K) *slot[K, V] {
+	c.mu.RLock()
+	s := c.find(k)
+	c.mu.RUnlock()
+	return s
+}
+
+// find is glance with the lock held.
 func (c *cache[K, V]) find(k K) *slot[K, V] {
 	if s := c.known.slots[k]; s != nil {
 		return s
@@ -71,7 +79,7 @@ func (c *cache[K, V]) fetch(ctx context.Context, k K) (V, error) {
 	var f *flight[V]
 	for range reloads {
 		c.mu.Lock()
-		if s := c.find(k); s != nil {
+		if s := c.find(k); s != nil && s.standing() == current {
 			c.mu.Unlock()
 			return s.value, s.err
 		}
@@ -111,6 +119,7 @@ var errBrokenOff = errors.New("the load broke off")
 // caller's context does not end it.
 func (c *cache[K, V]) fly(ctx context.Context, k K, f *flight[V]) {
 	f.err = errBrokenOff // what waiters see if the loader panics
+	began := c.now()
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -119,16 +128,7 @@ func (c *cache[K, V]) fly(ctx context.Context, k K, f *flight[V]) {
 			return
 		}
 		delete(c.flights, k)
-		switch {
-		case f.err == nil:
-			weight := 1
-			if c.weigh != nil {
-				weight = max(1, c.weigh(f.value))
-			}
-			c.known.put(&slot[K, V]{key: k, value: f.value, weight: weight})
-		case problem.Is(f.err, problem.NotFound):
-			c.absent.put(&slot[K, V]{key: k, err: f.err, weight: 1})
-		}
+		c.keep(k, began, f.value, f.err)
 	}()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
@@ -138,12 +138,30 @@ func (c *cache[K, V]) fly(ctx context.Context, k K, f *flight[V]) {
 	}
 }
 
-// drop forgets one thing and spoils the load of it that may be under way.
-func (c *cache[K, V]) drop(k K) {
+// keep remembers what a load gave that began at read, in the place of what was, if it is a value or "not there". The caller
+// holds the lock.
+func (c *cache[K, V]) keep(k K, read time.Time, value V, err error) {
+	s := &slot[K, V]{key: k, value: value, err: err, weight: 1, read: read}
+	switch {
+	case err == nil:
+		if c.weigh != nil {
+			s.weight = max(1, c.weigh(value))
+		}
+		c.absent.remove(c.absent.slots[k])
+		c.known.put(s)
+	case problem.Is(err, problem.NotFound):
+		c.known.remove(c.known.slots[k])
+		c.absent.put(s)
+	}
+}
+
+// mark takes a standing away from one thing, and spoils the load of it that may be under way.
+func (c *cache[K, V]) mark(k K, st standing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known.remove(c.known.slots[k])
-	c.absent.remove(c.absent.slots[k])
+	if s := c.find(k); s != nil {
+		s.lower(st)
+	}
 	if f := c.flights[k]; f != nil {
 		f.spoiled = true
 		delete(c.flights, k)

@@ -133,7 +133,7 @@ func (v *View) attempt(ctx context.Context, before *state) {
 	v.state.Store(&state{checked: before.checked, failed: started, cause: err})
 }
 
-// follow brings the view up to the head of the feed. started is when this attempt began.
+// follow brings the view up to the head of the feed, and what it finds changed up to date. started is when this attempt began.
 func (v *View) follow(ctx context.Context, started time.Time, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -141,7 +141,7 @@ func (v *View) follow(ctx context.Context, started time.Time, timeout time.Durat
 	if err != nil {
 		return err
 	}
-	v.settle(started)
+	v.settle()
 	if !v.synced || head < v.cursor || head-v.cursor > maxCatchUp {
 		return v.restart(ctx, started, head)
 	}
@@ -154,20 +154,25 @@ func (v *View) follow(ctx context.Context, started time.Time, timeout time.Durat
 			return v.restart(ctx, started, head)
 		}
 	}
+	v.refresh(ctx)
+	v.settled(started)
 	return nil
 }
 
-// apply drops what the entries name, and reports whether they continue where the view is without a hole. Entries that it
-// has seen do no harm.
+// apply supersedes what the entries name, and reports whether they continue where the view is without a hole. Entries that
+// it has seen are passed over.
 func (v *View) apply(started time.Time, entries []catalog.Entry) bool {
 	before := v.cursor
 	for _, e := range entries {
 		if e.Seq > v.cursor+1 {
 			return false
 		}
-		v.forget(e.Touches)
+		if e.Seq <= v.cursor {
+			continue
+		}
+		v.each(e.Touches, place.supersede)
 		v.unsettled = append(v.unsettled, change{e.Touches, started})
-		v.cursor = max(v.cursor, e.Seq)
+		v.cursor = e.Seq
 	}
 	return v.cursor > before
 }
@@ -178,18 +183,24 @@ type change struct {
 	seen    time.Time
 }
 
-// settle drops what recent entries named once more: whatever was loaded since may have been read from a transaction of
-// which only a part could be seen yet. A change is dropped for the last time when it is older than settling.
-func (v *View) settle(started time.Time) {
+// settle makes what recent entries named due once more: whatever was loaded since may have been read from a transaction of
+// which only a part could be seen yet.
+func (v *View) settle() {
 	for _, c := range v.unsettled {
-		v.forget(c.touches)
+		v.each(c.touches, place.expire)
 	}
+}
+
+// settled forgets the changes that were seen long enough ago. What they name was made due once more by the same check.
+func (v *View) settled(started time.Time) {
 	v.unsettled = slices.DeleteFunc(v.unsettled, func(c change) bool { return !within(started, c.seen, settling) })
 }
 
-func (v *View) forget(touches []catalog.Ref) {
+func (v *View) each(touches []catalog.Ref, do func(place)) {
 	for _, r := range touches {
-		v.drop(r)
+		if p := v.place(r); p != nil {
+			do(p)
+		}
 	}
 }
 

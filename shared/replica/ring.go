@@ -1,17 +1,36 @@
 package replica
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
-// slot is one remembered value, or the error that says that there is none. Only used changes after it was made, and place
-// with the cache's lock held.
+// standing is how far a remembered value may be used. It only gets worse: a value that was read again is another slot.
+type standing int32
+
+const (
+	current    standing = iota // as Fresh defines it
+	due                        // to be read again; good enough where that cannot be
+	superseded                 // known to be from before a change
+)
+
+// slot is one remembered value, or the error that says that there is none. Only used and the standing change after it was
+// made, the latter and place with the cache's lock held.
 type slot[K comparable, V any] struct {
 	key    K
 	value  V
 	err    error
 	weight int
-	place  int // in the ring's order
+	place  int       // in the ring's order
+	read   time.Time // when the read began
 	used   atomic.Bool
+	worth  atomic.Int32 // its standing
 }
+
+func (s *slot[K, V]) standing() standing { return standing(s.worth.Load()) }
+
+// lower makes the standing st, unless it is worse already.
+func (s *slot[K, V]) lower(st standing) { s.worth.Store(int32(max(s.standing(), st))) }
 
 // touch marks the slot as used since the hand last passed. It writes only if that is news: slots are shared by all callers.
 func (s *slot[K, V]) touch() {
