@@ -188,6 +188,7 @@ func TestACheckReadsAgainOnlyWhatIsInUseAndAFewThingsAtATime(t *testing.T) {
 	reads()
 	for range 3 {
 		w.sees("a7", "new")
+		w.sees("a7", "new") // in use: more than the one who loaded it asks
 		if got := reads(); got != 1 {
 			t.Errorf("one check read %d things again of which one is in use, want 1", got)
 		}
