@@ -50,7 +50,7 @@ func Transport(networks settings.Networks, proxy string) (*http.Transport, error
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // one call at a time per instance gains nothing from streams, and a frozen one can lose them
 	return &http.Transport{
-		Proxy:                  via,
+		Proxy:                  paid(via),
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    5 * time.Second,

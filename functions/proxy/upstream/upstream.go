@@ -15,7 +15,7 @@
 // Repeating. A call is repeatable if its method is idempotent (RFC 9110 §9.2.2) and it carries no Idempotency-Key: such a
 // key promises that the upstream sees the call once, whatever its method. net/http repeats requests by itself: any of which
 // no byte was sent, which is harmless, and, where a kept connection breaks, GET, HEAD, OPTIONS and TRACE without a body and
-// whatever has an Idempotency-Key. The fields of that name are therefore sent in lower case, where net/http does not see
+// whatever has an Idempotency-Key. What it repeats is paid for out of the same budget (repeat.go). The fields of that name are therefore sent in lower case, where net/http does not see
 // them, and a GET, HEAD or OPTIONS that has one gets a body, which turns out to be empty. (TRACE is not forwarded.)
 //
 // Library: package breaker is over gobreaker, and says why. Retries are a loop of our own: failsafe-go's cost a call that does well
