@@ -37,6 +37,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"sluice/functions/proxy/alert"
 	"sluice/functions/proxy/cache"
 	"sluice/functions/proxy/replay"
 	"sluice/functions/proxy/upstream"
@@ -65,7 +66,7 @@ type Limits interface {
 type Deps struct {
 	Limits     Limits
 	Upstreams  *upstream.Client
-	Alerts     Alerts
+	Alerts     *alert.Teller
 	Replays    *replay.Replayer
 	Cache      *cache.Cache
 	Counter    Counter
@@ -80,7 +81,7 @@ type Deps struct {
 type Proxy struct {
 	limits       Limits
 	upstreams    *upstream.Client
-	alerts       Alerts
+	alerts       *alert.Teller
 	replays      *replay.Replayer
 	cache        *cache.Cache
 	destinations destinations

@@ -13,6 +13,7 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/problem"
 )
 
 // keyed makes a call a POST with an Idempotency-Key and a body.
@@ -124,6 +125,36 @@ func TestAQuotaThatComesToAPartOfItsNumberIsKeptAndLoggedOnce(t *testing.T) {
 	if n := strings.Count(r.log.String(), "limit alert"); n != 3 { // 80 % with the last
 		t.Errorf("%d alerts are logged", n)
 	}
+}
+
+func TestAnAlertThatIsDueInAnOutageIsKeptAfterIt(t *testing.T) {
+	due := func(r *rig) {
+		r.store.fault = problem.New(problem.Unavailable, "down")
+		for range 2 {
+			r.get(func(d *decision.Decision) {
+				d.Claims = []decision.Claim{{Counter: "sub-1", Limits: []decision.Limit{{Kind: decision.QuotaLimit, Name: "q", Requests: 4, Period: catalog.Day}}}}
+			})
+			r.AfterResponse(t.Context())
+		}
+		r.store.fault = nil
+	}
+	half := catalog.LimitAlert{Counter: "sub-1", Limit: "q", Period: "2026-11-23", Percent: 50}
+	t.Run("with one of the next answers", func(t *testing.T) {
+		r := start(t, nil)
+		due(r)
+		r.pass(time.Second)
+		r.AfterResponse(t.Context())
+		if !r.store.alerts[half] {
+			t.Errorf("it is lost: %v", r.store.alerts)
+		}
+	})
+	t.Run("and when the instance ends", func(t *testing.T) {
+		r := start(t, nil)
+		due(r)
+		if err := r.Close(t.Context()); err != nil || !r.store.alerts[half] {
+			t.Errorf("it is lost: %v %v", r.store.alerts, err)
+		}
+	})
 }
 
 func TestALimitInTheShadowIsLoggedAndNotToldToTheCaller(t *testing.T) {

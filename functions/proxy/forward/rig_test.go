@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"sluice/functions/proxy/alert"
 	"sluice/functions/proxy/cache"
 	"sluice/functions/proxy/forward"
 	"sluice/functions/proxy/replay"
@@ -76,7 +77,7 @@ func start(t testing.TB, answer http.HandlerFunc, change ...func(*forward.Deps))
 	t.Cleanup(r.upstream.Close)
 	transport := loopback(t)
 	d := forward.Deps{Limits: taker.New(r.limits, r.clock, limit.Options{Instance: "i1"}), Upstreams: upstream.New(upstream.Deps{Transport: transport, Now: r.clock}),
-		Alerts: r.store, Replays: replay.New(r.store, r.clock, nil), Cache: cache.New(1<<20, r.clock), Counter: r.counter, Outbox: r.outbox,
+		Alerts: alert.New(r.store, r.clock, telemetry.New(r.log, nil)), Replays: replay.New(r.store, r.clock, nil), Cache: cache.New(1<<20, r.clock), Counter: r.counter, Outbox: r.outbox,
 		FlushAfter: 2 * time.Second, Now: r.clock, Log: telemetry.New(r.log, nil)}
 	for _, f := range change {
 		f(&d)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sluice/functions/proxy/alert"
 	"sluice/functions/proxy/cache"
 	"sluice/functions/proxy/replay"
 	"sluice/functions/proxy/upstream"
@@ -29,7 +30,7 @@ func Wire(s settings.Proxy, table *dynamo.Table, now func() time.Time, log *slog
 	return New(Deps{
 		Limits:     taker.New(limits{table}, now, limit.Options{Instance: rand.Text()[:12], Skew: s.ClockSkew}),
 		Upstreams:  upstream.New(upstream.Deps{Transport: transport, Slots: table, Hints: table, Now: now}),
-		Alerts:     table,
+		Alerts:     alert.New(table, now, log),
 		Replays:    replay.New(table, now, nil),
 		Cache:      cache.New(cacheBytes, now),
 		Counter:    usage.NewCounter(uuid.NewString, 0),
