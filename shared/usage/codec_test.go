@@ -1,7 +1,9 @@
 package usage_test
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"hash/crc32"
 	"strconv"
 	"testing"
@@ -49,6 +51,39 @@ func aRecord() *usage.Record {
 		Bucket: usage.Bucket{Step: usage.Minute, At: noon, API: "orders", Version: "v1", Operation: "getOrder", App: "shop", Consumer: "acme"},
 		Add:    map[string]int64{"calls": 3, "s2xx": 3, "l7": 1, "l250": 2, "r_rate_limited": 1, "refused": 1},
 	}}}
+}
+
+// TestRecordsOfEarlierInstancesAreRead: these bytes wait in somebody's table. They are never written anew.
+func TestRecordsOfEarlierInstancesAreRead(t *testing.T) {
+	with := aRecord()
+	with.Cells[0].Add["would_refuse"], with.Cells[0].Add["w_basic-rate"] = 2, 2
+	for name, c := range map[string]struct {
+		body string
+		want *usage.Record
+	}{
+		"before limits in the shadow were counted": {"01d0b4a20ed08b9cc2a03406066f7264657273027631086765744f726465720473686f700461636d650e725f726174655f6c696d697465" +
+			"64010b0c0d0e0f04000310010a010603020701f30102cc1c4900", aRecord()},
+		"since they are": {"01d0b4a20ed08b9cc2a03408066f7264657273027631086765744f726465720473686f700461636d650e725f726174655f6c696d697465" +
+			"640c775f62617369632d726174650c776f756c645f726566757365010b0c0d0e0f06000310010a01060311021202020701f30102ee9afd" +
+			"dc", with},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body, err := hex.DecodeString(c.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := usage.Decode(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if again := c.want.Encode(); !bytes.Equal(again, body) {
+				t.Errorf("it is written otherwise now, which an instance of before may not read: %x", again)
+			}
+		})
+	}
 }
 
 func TestADamagedRecordIsRefused(t *testing.T) {

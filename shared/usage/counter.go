@@ -17,6 +17,9 @@ import (
 // OtherOperations is what a call is counted under when a Counter that cannot be flushed has no room for its operation.
 const OtherOperations = "(other)"
 
+// otherShadows is what a limit in the shadow is counted under when a cell has no room for its name.
+const otherShadows = shadowPrefix + "(other)"
+
 const (
 	defaultMost = 2000
 	maxBacklog  = 64  // records; beyond, what is new stays in the cells, where it takes less room
@@ -24,6 +27,7 @@ const (
 	drainCounts = 200 // counters in a cell of a record; less than MaxCounters, so that a change of either is safe to deploy
 	maxName     = 500 // bytes of an operation; a sort key of the store takes 1,024 with everything
 	maxSlug     = 100 // bytes of an id
+	maxShadows  = 16  // limits told apart in a cell; a call has fewer
 )
 
 // Counter adds up the calls of one instance until they are stored. It is safe for concurrent use.
@@ -56,6 +60,8 @@ type cell struct {
 	tallies  [tallies]int64
 	refused  map[decision.Refusal]int64
 	failed   map[decision.Refusal]int64
+	shadowed int64
+	shadows  map[string]int64 // by the limit's counter
 	latency  Sketch
 }
 
@@ -125,13 +131,29 @@ func (c *cell) count(f *Facts) {
 	if f.Refusal != "" {
 		bump(&c.failed, f.code())
 	}
+	c.shadow(f.Shadows)
 }
 
-func bump(m *map[decision.Refusal]int64, code decision.Refusal) {
-	if *m == nil {
-		*m = make(map[decision.Refusal]int64)
+// shadow counts a call that limits in the shadow would have refused.
+func (c *cell) shadow(limits []string) {
+	if len(limits) == 0 {
+		return
 	}
-	(*m)[code]++
+	c.shadowed++
+	for _, name := range limits {
+		counter := clip(shadowPrefix+name, maxSlug)
+		if _, known := c.shadows[counter]; !known && len(c.shadows) >= maxShadows {
+			counter = otherShadows
+		}
+		bump(&c.shadows, counter)
+	}
+}
+
+func bump[K ~string](m *map[K]int64, name K) {
+	if *m == nil {
+		*m = make(map[K]int64)
+	}
+	(*m)[name]++
 }
 
 // bounded keeps a nonsensical figure of one call from spoiling a total.
@@ -250,7 +272,7 @@ func (k key) compare(o key) int {
 
 // delta spells the counters of a cell.
 func (k key) delta(c *cell) Delta {
-	add := make(map[string]int64, len(c.latency)+len(c.refused)+len(c.failed)+int(tallies))
+	add := make(map[string]int64, len(c.latency)+len(c.refused)+len(c.failed)+len(c.shadows)+int(tallies)+1)
 	for t, n := range c.tallies {
 		if n != 0 {
 			add[tally(t).name()] = n
@@ -262,6 +284,10 @@ func (k key) delta(c *cell) Delta {
 	for code, n := range c.failed {
 		add[failedPrefix+string(code)] = n
 	}
+	if c.shadowed != 0 {
+		add[CountWouldRefuse] = c.shadowed
+	}
+	maps.Copy(add, c.shadows)
 	for bucket, n := range c.latency {
 		add[latencyName(bucket)] = n
 	}

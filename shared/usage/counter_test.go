@@ -49,6 +49,7 @@ func anyCall(t *rapid.T) usage.Facts {
 	if !f.Forwarded || rapid.IntRange(0, 5).Draw(t, "fails") == 0 {
 		f.Refusal = rapid.SampledFrom(append(decision.Refusals(), "made_up")).Draw(t, "refusal")
 	}
+	f.Shadows = rapid.SampledFrom([][]string{nil, {"basic-rate"}, {"basic-rate", "orders-api-quota"}}).Draw(t, "shadows")
 	f.Consumer = catalog.ConsumerID(map[catalog.AppID]string{"shop": "acme", "till": "bolt"}[f.App])
 	return f
 }
@@ -100,6 +101,12 @@ func logged(log []usage.Facts) map[string]int64 {
 		status := f.Status
 		if f.Refusal != "" {
 			status = decision.Refusal(code).Status()
+		}
+		if len(f.Shadows) > 0 {
+			add("would_refuse", 1)
+		}
+		for _, limit := range f.Shadows {
+			add("w_"+limit, 1)
 		}
 		class := map[int]string{0: "s5xx", 1: "s2xx", 2: "s2xx", 3: "s3xx", 4: "s4xx", 5: "s5xx"}[status/100]
 		add(class, 1)

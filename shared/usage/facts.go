@@ -21,6 +21,7 @@ type Facts struct {
 	Forwarded bool
 	Refusal   decision.Refusal // why the gateway itself answered, or ""
 	Status    int              // what the caller received; 0 if it received nothing
+	Shadows   []string         // names of the limits in the shadow that it did not fit into
 
 	Total    time.Duration // from the event to the answer
 	Upstream time.Duration // the upstream's part in Total
@@ -47,7 +48,7 @@ func (f *Facts) code() decision.Refusal {
 	return f.Refusal
 }
 
-// tally is the place of a fixed counter in a cell.
+// tally is the place of a fixed counter in a cell, and in the strings of every record: one that comes later can be no tally.
 type tally int
 
 const (

@@ -12,7 +12,9 @@ import (
 // Group is what the points of a usage query are told apart by; "" is nothing: one point for each window.
 type Group string
 
-// The groups. GroupStatus tells calls apart by the class of the answer that the caller received: "2xx" ... "5xx".
+// The groups. GroupStatus tells calls apart by the class of the answer that the caller received: "2xx" ... "5xx". GroupLimit
+// tells limits in the shadow apart by their names; its points have nothing but WouldRefuse, and a call counts in each limit
+// that would have refused it.
 const (
 	GroupNone      Group = ""
 	GroupAPI       Group = "api"
@@ -21,6 +23,7 @@ const (
 	GroupApp       Group = "app"
 	GroupConsumer  Group = "consumer"
 	GroupStatus    Group = "status"
+	GroupLimit     Group = "limit"
 )
 
 // Filter selects what is counted; a field that is "" selects everything.
@@ -42,7 +45,8 @@ func admits[S ~string](want, have S) bool { return want == "" || want == have }
 
 // Point is the usage of one group in one window. Calls are those that reached the forwarder, which is what the quota
 // counted; Errors are those of them that were answered with a 5xx, or by the gateway for an upstream that failed; Refused
-// are calls beside these that never reached it. Quantiles are of the total latency of Calls, within Accuracy.
+// are calls beside these that never reached it. WouldRefuse are those of Calls that a limit in the shadow would have refused.
+// Quantiles are of the total latency of Calls, within Accuracy.
 type Point struct {
 	At       time.Time `json:"at"`
 	Group    string    `json:"group"`
@@ -54,6 +58,8 @@ type Point struct {
 	P99Ms    *float64  `json:"p99_ms"`
 	BytesIn  int64     `json:"bytes_in"` // 0 in groups by status, like BytesOut
 	BytesOut int64     `json:"bytes_out"`
+
+	WouldRefuse int64 `json:"would_refuse"` // 0 in groups by status, where it is not known
 }
 
 // Points adds deltas up to points, in the order of their time and then their group. It takes the deltas of step whose
@@ -108,6 +114,12 @@ func (g Group) parts(d Delta, visit func(group string, add map[string]int64)) {
 	case GroupStatus:
 		for group, add := range statusParts(d.Add) {
 			visit(group, add)
+		}
+	case GroupLimit:
+		for counter, n := range d.Add {
+			if name, ok := strings.CutPrefix(counter, shadowPrefix); ok {
+				visit(name, map[string]int64{CountWouldRefuse: n})
+			}
 		}
 	}
 }
@@ -164,6 +176,7 @@ func (l *dense) point(at place, all []map[string]int64) Point {
 		p.Refused += counters[CountRefused]
 		p.BytesIn += counters[CountBytesIn]
 		p.BytesOut += counters[CountBytesOut]
+		p.WouldRefuse += counters[CountWouldRefuse]
 	}
 	if q := quantiles(l[:], 0.50, 0.90, 0.99); q != nil {
 		p.P50Ms, p.P90Ms, p.P99Ms = &q[0], &q[1], &q[2]

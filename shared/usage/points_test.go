@@ -134,7 +134,7 @@ func TestMergingLeavesWhatItIsGiven(t *testing.T) {
 func TestAPointIsWrittenAsTheInterfaceSays(t *testing.T) {
 	points := usage.Points(folded(t, examples[4]), usage.Day, usage.Day.Start(noon), noon, usage.GroupNone, usage.Filter{})
 	got, err := json.Marshal(points)
-	want := `[{"at":"2026-11-23T00:00:00Z","group":"","calls":0,"errors":0,"refused":1,"p50_ms":null,"p90_ms":null,"p99_ms":null,"bytes_in":0,"bytes_out":0}]`
+	want := `[{"at":"2026-11-23T00:00:00Z","group":"","calls":0,"errors":0,"refused":1,"p50_ms":null,"p90_ms":null,"p99_ms":null,"bytes_in":0,"bytes_out":0,"would_refuse":0}]`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v", got, err)
 	}

@@ -40,7 +40,7 @@ type Bucket struct {
 }
 
 // Delta is what one fold adds to a Bucket. The names in Add are the Count constants, "r_<code>" and "u_<code>" (see
-// Facts), and "l<n>" for the n-th bucket of the latency sketch. Adding is all that ever happens to a counter, so windows
+// Facts), "w_<limit>", and "l<n>" for the n-th bucket of the latency sketch. Adding is all that ever happens to a counter, so windows
 // merge without being read.
 type Delta struct {
 	Bucket Bucket
@@ -61,8 +61,12 @@ const (
 	CountStatus5xx = "s5xx" // 5xx, and calls that ended without a status
 	CountRefused   = "refused"
 
+	// CountWouldRefuse counts those that a limit in the shadow would have refused.
+	CountWouldRefuse = "would_refuse"
+
 	refusedPrefix = "r_" // + code: calls refused before the forwarder; they add up to CountRefused
 	failedPrefix  = "u_" // + code: calls that reached the forwarder and that the gateway itself had to answer
+	shadowPrefix  = "w_" // + name of a limit: those of CountWouldRefuse that it would have refused; some are several limits'
 )
 
 // Pending is a flushed usage record that waits for the rollup. Its ID is chosen once by the instance that counted, so a

@@ -70,6 +70,9 @@ func TestUsageIsAskedByWindowAndGroup(t *testing.T) {
 		}
 		delta := usage.Delta{Bucket: usage.Bucket{Step: step, At: when, API: api, Version: "v1", Operation: "getOrder", App: app, Consumer: "acme"},
 			Add: map[string]int64{usage.CountCalls: calls}}
+		if app == "toy" {
+			delta.Add[usage.CountWouldRefuse], delta.Add["w_basic-rate"] = calls, calls
+		}
 		record := usage.Pending{ID: uuid.NewString(), Body: []byte("x")}
 		record.Shard = usage.Shard(record.ID)
 		if err := table.PutUsage(t.Context(), record, clock.Now().Add(time.Hour)); err != nil {
@@ -108,6 +111,13 @@ func TestUsageIsAskedByWindowAndGroup(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what limits in the shadow would refuse", func(t *testing.T) {
+		whole := d.Must(http.StatusOK, "GET", "/admin/v1/usage?api=orders&app=toy", "").List("points")
+		byLimit := d.Must(http.StatusOK, "GET", "/admin/v1/usage?api=orders&group_by=limit", "").List("points")
+		if len(whole) != 1 || len(byLimit) != 1 || front.Of(whole[0])["would_refuse"] != 2.0 || front.Of(byLimit[0])["group"] != "basic-rate" {
+			t.Errorf("%v, by limit %v", whole, byLimit)
+		}
+	})
 	own := d.Do("GET", "/admin/v1/usage?group_by=api", front.Request{As: front.Sales}).JSON(t).List("points")
 	if len(own) != 2 || strings.Contains(fmt.Sprint(own), "bills") {
 		t.Errorf("a member sees %v", own)

@@ -33,12 +33,12 @@ func (m *manager) usage() []resource.Operation {
 	}
 	return []resource.Operation{{ID: "queryUsage", Method: http.MethodGet, Path: base + "/usage", Tag: "Report", Summary: "Ask how much was called",
 		Description: "Sums by window and group. The last 24 hours by the hour unless told otherwise; at most 1500 windows. Windows without calls have no point. " +
-			"`calls` are those that reached the forwarder, which the quota counts.",
+			"`calls` are those that reached the forwarder, which the quota counts. Grouped by `limit` there is one point for each limit in the shadow, with nothing but `would_refuse`.",
 		Query: []resource.Param{slug("api", "Only this API; every one that you may see if not given."), slug("version", "Only this version."),
 			{Name: "operation", Schema: shape.Text("Only this operation id.", describe.SummaryLength)}, slug("app", "Only this app."), slug("consumer", "Only this consumer."),
 			{Name: "from", Schema: shape.Time("The first window is the one that this lies in.")}, {Name: "to", Schema: shape.Time("The last window begins before this; now if not given.")},
 			{Name: "step", Schema: shape.OneOf("The width of a window.", usage.Steps()...)},
-			{Name: "group_by", Schema: shape.OneOf("What to tell apart.", usage.GroupAPI, usage.GroupVersion, usage.GroupOperation, usage.GroupApp, usage.GroupConsumer, usage.GroupStatus)}},
+			{Name: "group_by", Schema: shape.OneOf("What to tell apart.", usage.GroupAPI, usage.GroupVersion, usage.GroupOperation, usage.GroupApp, usage.GroupConsumer, usage.GroupStatus, usage.GroupLimit)}},
 		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "Usage", Schema: usageModel().View()}, Handle: m.queryUsage}}
 }
 
@@ -51,13 +51,14 @@ func usageModel() shape.Model {
 	}
 	return shape.Model{Name: "Usage", Summary: "Sums by window and group.",
 		Example: map[string]any{"points": []any{map[string]any{"at": describe.ExampleTime, "group": "orders", "calls": 1200, "errors": 3, "refused": 12,
-			"p50_ms": 12.5, "p90_ms": 30.1, "p99_ms": 110.0, "bytes_in": 240000, "bytes_out": 1800000}}},
+			"p50_ms": 12.5, "p90_ms": 30.1, "p99_ms": 110.0, "bytes_in": 240000, "bytes_out": 1800000, "would_refuse": 7}}},
 		Fields: []shape.Field{{Name: "points", Always: true, Schema: shape.List("In the order of time, then group.", shape.Object("One group in one window.",
 			shape.Needed("at", shape.Time("When the window begins.")), shape.Needed("group", shape.Text("The group; empty without `group_by`.", 0)),
 			shape.Needed("calls", count("Calls that reached the forwarder.")), shape.Needed("errors", count("Those answered with a 5xx.")),
 			shape.Needed("refused", count("Calls that were refused, beside these.")),
 			shape.Needed("p50_ms", latency("50")), shape.Needed("p90_ms", latency("90")), shape.Needed("p99_ms", latency("99")),
-			shape.Needed("bytes_in", count("Bytes of requests.")), shape.Needed("bytes_out", count("Bytes of responses."))), 0)}}}
+			shape.Needed("bytes_in", count("Bytes of requests.")), shape.Needed("bytes_out", count("Bytes of responses.")),
+			shape.Needed("would_refuse", count("Those of the calls that a limit in the shadow would have refused; 0 if grouped by `status`, where it is not known."))), 0)}}}
 }
 
 // question is a usage query.

@@ -88,10 +88,8 @@ func (p *Proxy) record(ctx context.Context, c *call, took time.Duration) {
 		slog.Int64("upstream_us", c.upstream.Microseconds()),
 		slog.Int("bytes_in", len(c.body)),
 		slog.Int("bytes_out", len(c.received.Body)))
-	for _, l := range c.verdict.Limits {
-		if l.Limit.Shadow && l.Exceeded {
-			attrs = append(attrs, slog.String("would_refuse", l.Limit.Name))
-		}
+	for _, name := range c.shadows() {
+		attrs = append(attrs, slog.String("would_refuse", name))
 	}
 	if c.outcome.cause != nil {
 		attrs = append(attrs, slog.Any("error", c.outcome.cause))
@@ -100,4 +98,14 @@ func (p *Proxy) record(ctx context.Context, c *call, took time.Duration) {
 		attrs = append(attrs, slog.Int("refusals_not_logged", skipped))
 	}
 	telemetry.Log(ctx, p.log, level, "call", attrs...)
+}
+
+// shadows names the limits in the shadow that the call does not fit into.
+func (c *call) shadows() (names []string) {
+	for _, l := range c.verdict.Limits {
+		if l.Limit.Shadow && l.Exceeded {
+			names = append(names, l.Limit.Name)
+		}
+	}
+	return names
 }

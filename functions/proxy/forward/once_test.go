@@ -170,4 +170,7 @@ func TestALimitInTheShadowIsLoggedAndNotToldToTheCaller(t *testing.T) {
 	if n := strings.Count(r.log.String(), `"would_refuse":"soon"`); n != 1 {
 		t.Errorf("%d lines tell what would have been refused:\n%s", n, r.log)
 	}
+	if u := r.usage(); u["calls"] != 3 || u["would_refuse"] != 1 || u["w_soon"] != 1 {
+		t.Errorf("usage has %v", u)
+	}
 }

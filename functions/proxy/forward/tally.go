@@ -48,7 +48,7 @@ func (t *tally) count(c *call, took time.Duration) {
 	}
 	f := usage.Facts{At: c.began, API: d.Target.API, Version: d.Target.Version, Operation: d.Target.Operation, App: d.Caller.App,
 		Consumer: d.Caller.Consumer, Forwarded: c.forwarded, Refusal: c.outcome.refusal, Status: c.answer.StatusCode, Total: took,
-		Upstream: c.upstream, BytesIn: int64(len(c.body)), BytesOut: int64(len(c.received.Body))}
+		Upstream: c.upstream, BytesIn: int64(len(c.body)), BytesOut: int64(len(c.received.Body)), Shadows: c.shadows()}
 	switch {
 	case c.outcome.gone && !c.forwarded:
 		return // neither forwarded nor refused: it never happened

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,6 +73,12 @@ func (w *world) call(t *rapid.T) {
 		w.log[fmt.Sprintf("%d refused", api)]++
 	} else {
 		w.log[fmt.Sprintf("%d calls", api)]++
+	}
+	if rapid.IntRange(0, 3).Draw(t, "shadowed") == 0 {
+		f.Shadows = []string{"basic-rate", "orders-api-quota"}
+		if f.Forwarded {
+			w.log[fmt.Sprintf("%d would be refused", api)]++
+		}
 	}
 	rapid.SampledFrom(w.counters).Draw(t, "instance").Add(f)
 }
@@ -164,7 +171,7 @@ func (w *world) settle() {
 	for _, step := range usage.Steps() {
 		totals := map[string]int64{}
 		for n := range 3 {
-			var calls, latencies, refused, refusals, bytes int64
+			var calls, latencies, refused, refusals, bytes, would, limits int64
 			deltas, err := w.store.UsageBuckets(w.t.Context(), w.api(n), step, noon.AddDate(0, -1, -noon.Day()), noon.AddDate(0, 1, 0))
 			if err != nil {
 				w.t.Fatalf("read: %v", err)
@@ -178,6 +185,10 @@ func (w *world) settle() {
 						refused += count
 					case name == "r_quota_exhausted":
 						refusals += count
+					case name == usage.CountWouldRefuse:
+						would += count
+					case strings.HasPrefix(name, "w_"):
+						limits += count
 					case name == usage.CountBytesOut:
 						bytes += count
 					case name[0] == 'l':
@@ -185,10 +196,11 @@ func (w *world) settle() {
 					}
 				}
 			}
-			if calls != latencies || refused != refusals || bytes != 11*calls {
-				w.t.Fatalf("%s: %d calls, %d latencies, %d bytes; %d refused, %d by code", step, calls, latencies, bytes, refused, refusals)
+			if calls != latencies || refused != refusals || bytes != 11*calls || limits != 2*would {
+				w.t.Fatalf("%s: %d calls, %d latencies, %d bytes; %d refused, %d by code; %d would be, %d by limit",
+					step, calls, latencies, bytes, refused, refusals, would, limits)
 			}
-			for name, count := range map[string]int64{"calls": calls, "refused": refused} {
+			for name, count := range map[string]int64{"calls": calls, "refused": refused, "would be refused": would} {
 				if count > 0 {
 					totals[fmt.Sprintf("%d %s", n, name)] = count
 				}
