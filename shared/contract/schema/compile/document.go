@@ -1,0 +1,254 @@
+package compile
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"sluice/shared/contract/internal/tree"
+	"sluice/shared/contract/schema/program"
+)
+
+// described is an operation and where its elements stand.
+type described struct {
+	program.Operation
+	elements []*tree.Path
+}
+
+// document compiles what OpenAPI says around schemas.
+type document struct {
+	*compiler
+	operations []described
+	current    *described
+}
+
+// methods lists the fields of a path item that are operations, in the order of OpenAPI.
+func methods() []string {
+	return []string{"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
+}
+
+func (d *document) paths() {
+	paths := d.deref(target{node: d.root.Get("paths"), at: tree.At("/paths")})
+	if !paths.node.Is(tree.Object) {
+		return
+	}
+	for i, key := range paths.node.Keys {
+		if strings.HasPrefix(key, "/") {
+			d.path(key, target{paths.node.Items[i], paths.at.Member(key), nil})
+		}
+	}
+}
+
+// deref follows references between objects that are no schemas.
+func (c *compiler) deref(t target) target {
+	for range maxHops {
+		ref := t.node.Get("$ref").Str()
+		if ref == "" {
+			return t
+		}
+		to, ok := c.resolve(ref, nil)
+		if !ok {
+			return target{}
+		}
+		t = to
+	}
+	return target{}
+}
+
+// path compiles the operations of a path item. What stands beside its reference comes before what the reference has.
+func (d *document) path(key string, item target) {
+	items := []target{item}
+	if item.node.Get("$ref") != nil {
+		items = append(items, d.deref(item))
+	}
+	taken := map[string]bool{}
+	for _, it := range items {
+		if !it.node.Is(tree.Object) {
+			continue
+		}
+		for _, method := range methods() {
+			d.operation(key, strings.ToUpper(method), target{it.node.Get(method), it.at.Member(method), nil}, items, taken)
+		}
+		if more := it.node.Get("additionalOperations"); more.Is(tree.Object) {
+			for i, method := range more.Keys {
+				d.operation(key, method, target{more.Items[i], it.at.Member("additionalOperations").Member(method), nil}, items, taken)
+			}
+		}
+	}
+}
+
+func (d *document) operation(path, method string, op target, items []target, taken map[string]bool) {
+	if !op.node.Is(tree.Object) || taken[method] || !d.running() {
+		return
+	}
+	taken[method] = true
+	d.current = &described{Operation: program.Operation{Key: method + " " + path}}
+	d.element(op.at)
+	lists := []target{{op.node.Get("parameters"), op.at.Member("parameters"), nil}}
+	for _, item := range items {
+		lists = append(lists, target{item.node.Get("parameters"), item.at.Member("parameters"), nil})
+	}
+	d.parameters(lists)
+	if body := d.deref(target{op.node.Get("requestBody"), op.at.Member("requestBody"), nil}); body.node.Is(tree.Object) && method != http.MethodTrace {
+		b := &program.Body{Contents: d.contents(body)}
+		b.Required = yes(body.node.Get("required"))
+		d.current.Body = b
+	}
+	d.responses(target{op.node.Get("responses"), op.at.Member("responses"), nil})
+	d.current.Elements = uint32(len(d.current.elements)) //nolint:gosec // G115: bounded by the document
+	d.operations = append(d.operations, *d.current)
+}
+
+// element numbers a place.
+func (d *document) element(at *tree.Path) uint32 {
+	d.current.elements = append(d.current.elements, at)
+	return uint32(len(d.current.elements) - 1) //nolint:gosec // G115: bounded by the document
+}
+
+func yes(n *tree.Node) bool { return n.Is(tree.Bool) && n.Text == "true" }
+
+// parameters takes each parameter once: those of the operation first. Headers that OpenAPI says are ignored are ignored.
+func (d *document) parameters(lists []target) {
+	seen := map[string]bool{}
+	for _, list := range lists {
+		if !list.node.Is(tree.Array) {
+			continue
+		}
+		for i, item := range list.node.Items {
+			t := d.deref(target{item, list.at.Element(i), nil})
+			name, in := t.node.Get("name").Str(), t.node.Get("in").Str()
+			id := in + " " + name
+			if in == "header" {
+				id = strings.ToLower(id)
+			}
+			if name == "" || in == "" || seen[id] ||
+				slices.Contains([]string{"header accept", "header content-type", "header authorization"}, id) {
+				continue
+			}
+			seen[id] = true
+			d.current.Parameters = append(d.current.Parameters, d.parameter(t, name, in))
+		}
+	}
+}
+
+// parameter compiles a parameter or a header.
+func (d *document) parameter(t target, name, in string) program.Parameter {
+	p := program.Parameter{Name: name, In: in, Required: yes(t.node.Get("required")) || in == "path",
+		AllowReserved: yes(t.node.Get("allowReserved")), AllowEmpty: yes(t.node.Get("allowEmptyValue")), Element: d.element(t.at)}
+	if content := t.node.Get("content"); content.Is(tree.Object) && len(content.Keys) > 0 {
+		p.Media = content.Keys[0]
+		p.Schema = d.at(target{content.Items[0], t.at.Member("content").Member(p.Media), nil})
+		return p
+	}
+	p.Style, p.Schema = t.node.Get("style").Str(), d.at(t)
+	if p.Style == "" {
+		p.Style = "simple"
+		if in == "query" || in == "cookie" {
+			p.Style = "form"
+		}
+	}
+	p.Explode = explode(t.node, p.Style)
+	return p
+}
+
+// explode is true for forms unless it says no.
+func explode(n *tree.Node, style string) bool {
+	if v := n.Get("explode"); v.Is(tree.Bool) {
+		return yes(v)
+	}
+	return style == "form" || style == "cookie"
+}
+
+// at compiles the schema of a parameter, a header or a media type.
+func (d *document) at(t target) program.ID {
+	n := t.node.Get("schema")
+	if n == nil {
+		return program.Any
+	}
+	return d.schema(target{n, t.at.Member("schema"), d.resource}, 0)
+}
+
+func (d *document) contents(t target) []program.Content {
+	all := t.node.Get("content")
+	if !all.Is(tree.Object) {
+		return nil
+	}
+	var list []program.Content
+	at := t.at.Member("content")
+	for i, media := range all.Keys {
+		here := d.deref(target{all.Items[i], at.Member(media), nil})
+		if !here.node.Is(tree.Object) {
+			continue
+		}
+		c := program.Content{Media: media, Element: d.element(at.Member(media)), Schema: d.at(here)}
+		c.Encoding = d.encodings(target{here.node.Get("encoding"), here.at.Member("encoding"), nil})
+		list = append(list, c)
+	}
+	return list
+}
+
+func (d *document) encodings(t target) []program.Encoding {
+	if !t.node.Is(tree.Object) {
+		return nil
+	}
+	var list []program.Encoding
+	for i, property := range t.node.Keys {
+		n := t.node.Items[i]
+		e := program.Encoding{Property: property, ContentType: n.Get("contentType").Str(), Style: n.Get("style").Str(),
+			AllowReserved: yes(n.Get("allowReserved"))}
+		if e.Style == "" && (n.Get("explode") != nil || n.Get("allowReserved") != nil) {
+			e.Style = "form"
+		}
+		e.Explode = explode(n, e.Style)
+		e.Headers = d.headers(target{n.Get("headers"), t.at.Member(property).Member("headers"), nil})
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b program.Encoding) int { return cmp.Compare(a.Property, b.Property) })
+	return list
+}
+
+func (d *document) headers(t target) []program.Parameter {
+	if !t.node.Is(tree.Object) {
+		return nil
+	}
+	var list []program.Parameter
+	for i, name := range t.node.Keys {
+		h := d.deref(target{t.node.Items[i], t.at.Member(name), nil})
+		if h.node.Is(tree.Object) && !strings.EqualFold(name, "content-type") {
+			list = append(list, d.parameter(h, name, "header"))
+		}
+	}
+	return list
+}
+
+func (d *document) responses(t target) {
+	if !t.node.Is(tree.Object) {
+		return
+	}
+	for i, status := range t.node.Keys {
+		r := d.deref(target{t.node.Items[i], t.at.Member(status), nil})
+		if !r.node.Is(tree.Object) || strings.HasPrefix(status, "x-") {
+			continue
+		}
+		out := program.Response{Status: strings.ToUpper(status), Element: d.element(t.at.Member(status))}
+		if status == "default" {
+			out.Status = status
+		}
+		out.Headers = d.headers(target{r.node.Get("headers"), r.at.Member("headers"), nil})
+		out.Contents = d.contents(r)
+		d.current.Responses = append(d.current.Responses, out)
+	}
+	slices.SortStableFunc(d.current.Responses, func(a, b program.Response) int { return cmp.Compare(order(a.Status), order(b.Status)) })
+}
+
+// order puts exact statuses before ranges, and default last.
+func order(status string) string {
+	switch {
+	case status == "default":
+		return "2"
+	case strings.HasSuffix(status, "XX"):
+		return "1" + status
+	}
+	return "0" + status
+}

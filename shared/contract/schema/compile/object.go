@@ -1,0 +1,146 @@
+package compile
+
+import (
+	"cmp"
+	"slices"
+
+	"sluice/shared/contract/internal/tree"
+	"sluice/shared/contract/schema/program"
+)
+
+// object reads what a schema says of objects. Properties are elements, numbered as the document lists them.
+func (b *builder) object() {
+	o := &program.Object{Additional: b.sub("additionalProperties", 0), Names: b.sub("propertyNames", 1), Min: b.count("minProperties", 0),
+		Max: b.most("maxProperties", 0), Unevaluated: b.sub("unevaluatedProperties", 1)}
+	b.properties(o)
+	b.patternProperties(o)
+	b.required(o)
+	b.dependents(o)
+	if len(o.Properties)+len(o.Patterns)+len(o.Required)+len(o.Dependents) > 0 || o.Additional|o.Names|o.Unevaluated != 0 || o.Min|o.Max != 0 {
+		b.Object = o
+	}
+}
+
+func (b *builder) properties(o *program.Object) {
+	n := b.get("properties", tree.Object, 0)
+	if n == nil {
+		return
+	}
+	at := b.at.Member("properties")
+	for i, name := range n.Keys {
+		here := target{n.Items[i], at.Member(name), b.resource}
+		o.Properties = append(o.Properties, program.Property{Name: name, Element: uint32(len(b.elements)), //nolint:gosec // G115: bounded
+			Schema: b.schema(here, b.scope), Access: b.access(here, 0)})
+		b.elements = append(b.elements, here.at)
+	}
+	slices.SortFunc(o.Properties, func(a, b program.Property) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+func (b *builder) patternProperties(o *program.Object) {
+	n := b.get("patternProperties", tree.Object, 1)
+	if n == nil {
+		return
+	}
+	at := b.at.Member("patternProperties")
+	for i, text := range n.Keys {
+		below := at.Member(text)
+		o.Patterns = append(o.Patterns, program.PatternProperty{Pattern: b.pattern(text, below),
+			Schema: b.schema(target{n.Items[i], below, b.resource}, b.scope)})
+	}
+}
+
+func (b *builder) required(o *program.Object) {
+	n := b.get("required", tree.Array, 0)
+	if n == nil {
+		return
+	}
+	for _, item := range n.Items {
+		if item.Kind == tree.String {
+			o.Required = append(o.Required, program.Required{Name: item.Text, Access: b.declared(b.target, item.Text, 0)})
+		}
+	}
+	slices.SortFunc(o.Required, func(a, b program.Required) int { return cmp.Compare(a.Name, b.Name) })
+	o.Required = slices.Compact(o.Required)
+}
+
+func (b *builder) dependents(o *program.Object) {
+	byName := map[string]*program.Dependent{}
+	var order []*program.Dependent
+	get := func(name string) *program.Dependent {
+		d := byName[name]
+		if d == nil {
+			d = &program.Dependent{Name: name}
+			byName[name] = d
+			order = append(order, d)
+		}
+		return d
+	}
+	if n := b.get("dependentRequired", tree.Object, 1); n != nil {
+		for i, name := range n.Keys {
+			for _, item := range n.Items[i].Items {
+				if item.Kind == tree.String {
+					d := get(name)
+					d.Required = append(d.Required, item.Text)
+				}
+			}
+		}
+	}
+	if n := b.get("dependentSchemas", tree.Object, 1); n != nil {
+		at := b.at.Member("dependentSchemas")
+		for i, name := range n.Keys {
+			get(name).Schema = b.schema(target{n.Items[i], at.Member(name), b.resource}, b.scope)
+		}
+	}
+	for _, d := range order {
+		o.Dependents = append(o.Dependents, *d)
+	}
+}
+
+// maxAccess is how far readOnly and writeOnly are looked for behind references and in allOf.
+const maxAccess = 8
+
+// access gives the directions that a property's schema asks for, itself or where it leads.
+func (c *compiler) access(t target, depth int) (a program.Access) {
+	if depth > maxAccess || !t.node.Is(tree.Object) {
+		return 0
+	}
+	ref := t.node.Get("$ref").Str()
+	if ref == "" || c.minor > 0 {
+		for keyword, bit := range map[string]program.Access{"readOnly": program.ReadOnly, "writeOnly": program.WriteOnly} {
+			if v := t.node.Get(keyword); v.Is(tree.Bool) && v.Text == "true" {
+				a |= bit
+			}
+		}
+	}
+	c.parts(t, func(part target) { a |= c.access(part, depth+1) })
+	return a
+}
+
+// declared gives the directions of a property that a schema declares, itself or in a part of it.
+func (c *compiler) declared(t target, name string, depth int) (a program.Access) {
+	if depth > maxAccess || !t.node.Is(tree.Object) {
+		return 0
+	}
+	if n := t.node.Get("properties").Get(name); n != nil {
+		a = c.access(target{n, nil, t.resource}, 0)
+	}
+	c.parts(t, func(part target) { a |= c.declared(part, name, depth+1) })
+	return a
+}
+
+// parts calls f for the schemas that hold together with one: where its reference leads, and its allOf.
+func (c *compiler) parts(t target, f func(target)) {
+	if ref := t.node.Get("$ref").Str(); ref != "" {
+		if to, ok := c.resolve(ref, t.resource); ok {
+			f(to)
+		}
+		if c.minor == 0 {
+			return
+		}
+	}
+	if all := t.node.Get("allOf"); all.Is(tree.Array) {
+		for _, item := range all.Items {
+			f(target{item, nil, t.resource})
+		}
+	}
+}
