@@ -11,6 +11,16 @@ import (
 //go:embed access/*.rego admin/*.rego
 var sources embed.FS
 
+// What policy.Compile wrote of the sources; `go generate ./policies` writes it anew.
+//
+//go:generate go test -run TestWhatIsCompiledIsMadeOfTheSources -write
+var (
+	//go:embed access/compiled.bin
+	compiledAccess string
+	//go:embed admin/compiled.bin
+	compiledAdmin string
+)
+
 // Access gives the sources of package access by file name, without tests: may this call pass? The entry point is
 // data.access.decision.
 func Access() map[string]string { return modules("access") }
@@ -18,6 +28,12 @@ func Access() map[string]string { return modules("access") }
 // Admin gives the sources of package admin by file name, without tests: may this admin do that? The entry point is
 // data.admin.decision.
 func Admin() map[string]string { return modules("admin") }
+
+// CompiledAccess is what policy.Compile made of Access, for policy.Load.
+func CompiledAccess() []byte { return []byte(compiledAccess) }
+
+// CompiledAdmin is what policy.Compile made of Admin, for policy.Load.
+func CompiledAdmin() []byte { return []byte(compiledAdmin) }
 
 func modules(dir string) map[string]string {
 	all := map[string]string{}

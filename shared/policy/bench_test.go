@@ -33,8 +33,14 @@ func engine(t testing.TB, modules map[string]string, entry string, options ...po
 	return e
 }
 
+// access is the engine that production has: what all is tested with is what was compiled before.
 func access(t testing.TB, options ...policy.Option) *policy.Engine {
-	return engine(t, policies.Access(), "data.access.decision", options...)
+	t.Helper()
+	e, err := policy.LoadOnly(policies.Access(), policies.CompiledAccess(), "data.access.decision", options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 func decide(b *testing.B, e *policy.Engine, in policy.Input, want bool) {

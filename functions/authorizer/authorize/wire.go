@@ -15,7 +15,7 @@ import (
 // Wire makes an Authorizer on a table: for main, for the local cloud, which runs it in its own process, and for tests that
 // run several. Each has a view of its own, as each instance in the cloud has. It reads nothing.
 func Wire(s settings.Authorizer, table *dynamo.Table, now func() time.Time, log *slog.Logger) (*Authorizer, error) {
-	access, err := policy.New(policies.Access(), "data.access.decision")
+	access, err := policy.Load(policies.Access(), policies.CompiledAccess(), "data.access.decision")
 	if err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)
 	}

@@ -18,7 +18,7 @@ import (
 
 // Wire makes the handler on a table: for main, and for the local cloud, which runs it in its own process.
 func Wire(table *dynamo.Table, now func() time.Time, log *slog.Logger) (http.Handler, error) {
-	judge, err := policy.New(policies.Admin(), "data.admin.decision")
+	judge, err := policy.Load(policies.Admin(), policies.CompiledAdmin(), "data.admin.decision")
 	if err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)
 	}
