@@ -149,6 +149,16 @@ func (p *Platform) Management(r Request) Response {
 // Admin makes a management call as the platform admin and wants the status.
 func (p *Platform) Admin(want int, method, path string, body any) Response {
 	p.t.Helper()
+	out, err := p.AsAdmin(method, path, body)
+	must(p.t, err)
+	if out.Status != want {
+		p.t.Fatalf("%s %s: %d %s, want %d", method, path, out.Status, out.Body, want)
+	}
+	return out
+}
+
+// AsAdmin makes a management call as the platform admin. A body that is a string is YAML, any other is sent as JSON.
+func (p *Platform) AsAdmin(method, path string, body any) (Response, error) {
 	r := Request{Method: method, Target: "/admin/v1" + path, Headers: map[string]string{"authorization": "Bearer " + AdminKey}}
 	switch b := body.(type) {
 	case nil:
@@ -156,14 +166,20 @@ func (p *Platform) Admin(want int, method, path string, body any) Response {
 		r.Body, r.Headers["content-type"] = b, "application/yaml"
 	default:
 		encoded, err := json.Marshal(b)
-		must(p.t, err)
+		if err != nil {
+			return Response{}, err
+		}
 		r.Body, r.Headers["content-type"] = string(encoded), "application/json"
 	}
-	out := p.Management(r)
-	if out.Status != want {
-		p.t.Fatalf("%s %s: %d %s, want %d", method, path, out.Status, out.Body, want)
-	}
-	return out
+	return p.Management(r), nil
+}
+
+// Busy prepares for more calls than memory could keep the log of: from now on the clock is the machine's, and neither what
+// is logged nor what the store is asked is kept.
+func (p *Platform) Busy() {
+	p.Clock.Run()
+	p.Log.shutUp()
+	p.Network.asked.shutUp()
 }
 
 // Rollup folds what has been flushed.
@@ -230,10 +246,11 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// Clock is a clock that moves only when told.
+// Clock is a clock that moves only when told, until it is told to run.
 type Clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu   sync.Mutex
+	now  time.Time
+	runs bool
 }
 
 // NewClock starts at the present, so that the engine's own idea of time agrees.
@@ -243,7 +260,17 @@ func NewClock() *Clock { return &Clock{now: time.Now().UTC().Round(0)} }
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.runs {
+		return time.Now()
+	}
 	return c.now
+}
+
+// Run makes it the machine's clock from now on.
+func (c *Clock) Run() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.runs = true
 }
 
 // Advance moves the clock.
@@ -289,15 +316,26 @@ func (n *Network) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Buffer keeps what is written to it, safely for concurrent use.
 type Buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu   sync.Mutex
+	b    bytes.Buffer
+	shut bool
 }
 
 // Write keeps p.
 func (b *Buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.shut {
+		return len(p), nil
+	}
 	return b.b.Write(p)
+}
+
+// shutUp keeps nothing more.
+func (b *Buffer) shutUp() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.shut = true
 }
 
 // String is what was written.
