@@ -43,7 +43,7 @@ type Call struct {
 	Plane      Plane  `json:"p"`
 	RequestID  string `json:"i"`
 	Method     string `json:"m"`
-	Path       string `json:"u"`           // as received
+	Path       string `json:"u"`           // as received, or what stands for a long one; see gatewayevent
 	Credential string `json:"k,omitempty"` // digest of what was presented, "" for nothing; see gatewayevent
 }
 

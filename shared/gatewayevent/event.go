@@ -18,15 +18,28 @@ import (
 	"sluice/shared/problem"
 )
 
+// maxBound is the longest path that a decision carries as it was received, in bytes. A gateway takes 8 KB from an authorizer,
+// and as JSON a byte of a path may take six.
+const maxBound = 512
+
+// bound is what stands for a path in a decision: the path, or for a long one its digest, which no path can be taken for.
+func bound(path string) string {
+	if len(path) <= maxBound {
+		return path
+	}
+	sum := sha256.Sum256([]byte(path))
+	return "sha256:" + base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // CallOf names the call that a function is invoked for.
 func CallOf(plane decision.Plane, e events.APIGatewayV2HTTPRequest) decision.Call {
-	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: e.RawPath,
+	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: bound(e.RawPath),
 		Credential: presented(e.Headers)}
 }
 
 // AuthorizerCall names the call that the authorizer is asked about. A decision about it is good for CallOf of the same call.
 func AuthorizerCall(plane decision.Plane, e events.APIGatewayV2CustomAuthorizerV2Request) decision.Call {
-	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: e.RawPath,
+	return decision.Call{Plane: plane, RequestID: e.RequestContext.RequestID, Method: e.RequestContext.HTTP.Method, Path: bound(e.RawPath),
 		Credential: presented(e.Headers)}
 }
 

@@ -2,6 +2,7 @@ package gatewayevent_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -54,6 +55,23 @@ func TestACallIsNamedTheSameEachTimeWhateverTheOrderOfItsHeaders(t *testing.T) {
 	}
 	if len(calls) != 1 {
 		t.Errorf("it has %d names", len(calls))
+	}
+}
+
+func TestTheNameOfACallTellsPathsApartHoweverLongTheyAre(t *testing.T) {
+	seen := map[string]int{}
+	for n := range 40 {
+		path := "/" + strings.Repeat("a", 495+n)
+		for at, path := range []string{path + "x", path + "y"} {
+			call := gatewayevent.CallOf(decision.Gateway, events.APIGatewayV2HTTPRequest{RawPath: path})
+			if asked := gatewayevent.AuthorizerCall(decision.Gateway, events.APIGatewayV2CustomAuthorizerV2Request{RawPath: path}); asked != call {
+				t.Errorf("%d bytes: asked about as %q, called as %q", len(path), asked.Path, call.Path)
+			}
+			if before, taken := seen[call.Path]; taken || len(call.Path) > 512 {
+				t.Errorf("%d bytes: %q, as with %d bytes", len(path), call.Path, before)
+			}
+			seen[call.Path] = 2*len(path) + at
+		}
 	}
 }
 

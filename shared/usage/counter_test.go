@@ -102,12 +102,7 @@ func logged(log []usage.Facts) map[string]int64 {
 		if f.Refusal != "" {
 			status = decision.Refusal(code).Status()
 		}
-		if len(f.Shadows) > 0 {
-			add("would_refuse", 1)
-		}
-		for _, limit := range f.Shadows {
-			add("w_"+limit, 1)
-		}
+		logShadows(f.Shadows, add)
 		class := map[int]string{0: "s5xx", 1: "s2xx", 2: "s2xx", 3: "s3xx", 4: "s4xx", 5: "s5xx"}[status/100]
 		add(class, 1)
 		add("calls", 1)
@@ -212,14 +207,6 @@ func TestRecordsKeepTheBoundsThatAFoldRestsOn(t *testing.T) {
 	if got := totals(t, records); got["calls"] != 1200 || got["latencies"] != 1200 {
 		t.Errorf("totals %v", got)
 	}
-}
-
-func pow(x float64, n int) float64 {
-	p := 1.0
-	for range n {
-		p *= x
-	}
-	return p
 }
 
 func TestAFullCounterAsksForAFlushAndKeepsCounting(t *testing.T) {

@@ -81,3 +81,11 @@ func TestAnEmptySketchHasNoQuantiles(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func pow(x float64, n int) float64 {
+	p := 1.0
+	for range n {
+		p *= x
+	}
+	return p
+}

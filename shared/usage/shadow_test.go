@@ -31,6 +31,16 @@ func shadows(t *testing.T, log ...usage.Facts) map[string]int64 {
 	return found
 }
 
+// logShadows adds what a log of calls says of limits in the shadow.
+func logShadows(limits []string, add func(name string, n int64)) {
+	if len(limits) > 0 {
+		add("would_refuse", 1)
+	}
+	for _, limit := range limits {
+		add("w_"+limit, 1)
+	}
+}
+
 func TestWhatLimitsInTheShadowWouldRefuse(t *testing.T) {
 	refused := shadowed("basic-rate")
 	refused.Forwarded, refused.Refusal = false, decision.QuotaExhausted

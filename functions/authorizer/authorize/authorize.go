@@ -117,9 +117,9 @@ func (a *Authorizer) Handle(
 	r := read(&e, a.now().UTC())
 	d := decision.Decision{Call: r.call, At: r.at}
 	err := a.decide(ctx, r, &d)
-	text, err := written(&d, err)
+	text, err := written(r, &d, err)
 	if err != nil {
-		d = decision.Decision{Call: d.Call, At: d.At, Caller: d.Caller, Target: d.Target, Refusal: denial(err)}
+		d = refused(&d, denial(err))
 		if bad(d.Refusal.Code) {
 			a.floods.count(r.source, r.at)
 		}
@@ -146,7 +146,7 @@ func (a *Authorizer) gateway(ctx context.Context, r *request, d *decision.Decisi
 	if err := form(r); err != nil {
 		return err
 	}
-	path, err := gatewayevent.ParsePath(r.call.Path)
+	path, err := gatewayevent.ParsePath(r.path)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func (a *Authorizer) permit(ctx context.Context, r *request, who *caller, f *fac
 	v, err := a.policy.Decide(ctx, &policy.AccessInput{
 		Plane:        r.call.Plane,
 		Method:       r.call.Method,
-		Path:         r.call.Path,
+		Path:         r.path,
 		Credential:   presented,
 		Consumer:     &who.consumer,
 		App:          &who.app,

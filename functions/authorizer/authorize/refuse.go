@@ -68,7 +68,7 @@ const (
 )
 
 // written gives an allow as text. What does not fit is refused; err, if it is not nil already, stands.
-func written(d *decision.Decision, err error) (string, error) {
+func written(r *request, d *decision.Decision, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
@@ -79,10 +79,19 @@ func written(d *decision.Decision, err error) (string, error) {
 	if len(text) <= maxDecisionBytes {
 		return text, nil
 	}
-	if len(d.Call.Path) > safePathBytes {
+	if len(r.path) > safePathBytes {
 		return "", refuse(decision.URITooLong, "the path is too long for this API")
 	}
 	return "", fmt.Errorf("write the decision: it has %d bytes", len(text))
+}
+
+// refused is the decision that refuses where d was to come: who called what, for those who count, and nothing of where the
+// call would have gone. So it fits whatever the caller sent.
+func refused(d *decision.Decision, why *decision.Denial) decision.Decision {
+	who, what := d.Caller, d.Target
+	who.Scopes = nil
+	return decision.Decision{Call: d.Call, At: d.At, Caller: who, Refusal: why,
+		Target: decision.Target{API: what.API, Version: what.Version, Operation: what.Operation}}
 }
 
 // answer wraps the decision up for the gateway: text, if it is an allow.
@@ -93,8 +102,8 @@ func answer(d *decision.Decision, text string, err error) events.APIGatewayV2Cus
 	}
 	if err != nil {
 		if text, err = d.Encode(); err != nil {
-			refused := decision.Decision{Call: d.Call, At: d.At, Refusal: &decision.Denial{Code: decision.InternalError}}
-			if text, err = refused.Encode(); err != nil {
+			bare := decision.Decision{Call: d.Call, At: d.At, Refusal: &decision.Denial{Code: decision.InternalError}}
+			if text, err = bare.Encode(); err != nil {
 				return deny
 			}
 		}

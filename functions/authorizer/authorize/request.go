@@ -25,6 +25,7 @@ const (
 // request is an event as far as the decision needs it.
 type request struct {
 	call          decision.Call
+	path          string // as received
 	query         string
 	key           field // x-api-key
 	authorization field
@@ -38,6 +39,7 @@ type request struct {
 func read(e *events.APIGatewayV2CustomAuthorizerV2Request, at time.Time) *request {
 	r := &request{
 		call:   gatewayevent.AuthorizerCall(gatewayevent.PlaneOf(e.RouteKey), *e),
+		path:   e.RawPath,
 		query:  e.RawQueryString,
 		source: e.RequestContext.HTTP.SourceIP,
 		at:     at,
@@ -92,7 +94,7 @@ func (r *request) header(name string) (string, bool) {
 
 // form refuses what is wrong with the request whoever sends it, whatever it asks for.
 func form(r *request) error {
-	if len(r.call.Path)+len(r.query) > maxURIBytes {
+	if len(r.path)+len(r.query) > maxURIBytes {
 		return refuse(decision.URITooLong, "the path and the query together may have 8192 bytes")
 	}
 	if r.headerBytes > maxHeaderBytes {

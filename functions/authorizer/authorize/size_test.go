@@ -111,3 +111,38 @@ func TestADecisionThatDoesNotFitIsRefused(t *testing.T) {
 		t.Errorf("long scopes: %s", got)
 	}
 }
+
+func TestARefusalFitsWhateverTheCallerSends(t *testing.T) {
+	w, _ := large(t, 512)
+	tail := func(prefix, char string) string { return prefix + full(char, 8<<10-len(prefix)) }
+	below := "/" + full("a", 63) + "/" + full("v", 63) + "/"
+	shop := func(path string) *decision.Decision { return w.ask(w.asShop("DELETE", path)) }
+	for guarantee, c := range map[string]struct {
+		ask  func(path string) *decision.Decision
+		path string
+		want string
+	}{
+		"without a credential":                        {func(path string) *decision.Decision { return w.ask(w.event("DELETE", path)) }, tail(below, "x"), "no_such_operation"},
+		"of an API that is not there":                 {shop, tail("/nothing/v1/", "x"), "no_such_api"},
+		"of an operation":                             {shop, tail(below, "x"), "no_such_operation"},
+		"of what JSON writes longest":                 {shop, tail(below, "<"), "no_such_operation"},
+		"of a path that is none":                      {shop, tail(below+"../", "\x01"), "invalid_request"},
+		"of one that is too long":                     {shop, tail(below, "x") + "x", "uri_too_long"},
+		"of one just short enough to travel as it is": {shop, "/" + full("\u2028", 507), "no_such_api"},
+	} {
+		t.Run(guarantee, func(t *testing.T) {
+			d := c.ask(c.path)
+			text, err := d.Encode()
+			if err != nil || len(text) > maxContext/2 || code(d) != c.want {
+				t.Errorf("%s, %d bytes, %v", code(d), len(text), err)
+			}
+		})
+	}
+	t.Run("of one that is too long for the API only", func(t *testing.T) {
+		w, path := large(t, 3000)
+		text, got := carried(w, path)
+		if got != "uri_too_long" || len(text) > maxContext/4 {
+			t.Errorf("%s, %d bytes", got, len(text))
+		}
+	})
+}

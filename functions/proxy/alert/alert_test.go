@@ -120,6 +120,9 @@ func TestWhileTheStoreIsAway(t *testing.T) {
 			t.Errorf("the log is:\n%s", &r.log)
 		}
 	})
+}
+
+func TestAnOutageBoundsWhatAlertsCost(t *testing.T) {
 	t.Run("it is tried once a second and not for each answer", func(t *testing.T) {
 		r := start()
 		r.store.fault = errDown
