@@ -339,11 +339,11 @@ func (s *shop) judge(seen [][]seenCall) {
 		lagOf[c.key][i] = max(lagOf[c.key][i], lag)
 		if !ok {
 			if odd++; odd <= 3 {
-				s.t.Errorf("a call of %s was answered %q, which nothing explains: %+v", c.key.app.id, c.answer, c.key.facts)
+				s.t.Errorf("a call of %s was answered %q, which nothing explains: %v", c.key.app.id, c.answer, c.key.facts)
 			}
 		} else if lag > time.Second {
 			if late++; late <= 3 {
-				s.t.Errorf("a call of %s that began %s after the change was answered %q: %+v", c.key.app.id, lag, c.answer, c.key.facts)
+				s.t.Errorf("a call of %s that began %s after the change was answered %q: %v", c.key.app.id, lag, c.answer, c.key.facts)
 			}
 		}
 	}

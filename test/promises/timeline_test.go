@@ -15,6 +15,9 @@ type fact struct {
 	acked  time.Time
 }
 
+// String is the answer and since when it is right.
+func (f fact) String() string { return f.answer + " since " + f.acked.Format("15:04:05.000") }
+
 // sighting is a call with the key: when it began and ended, and how it was answered.
 type sighting struct {
 	answer   string
