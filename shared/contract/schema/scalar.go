@@ -36,9 +36,6 @@ func (r *run) number(n *program.Number, at int) bool {
 	return ok
 }
 
-// charsPerStep is how many bytes times a pattern's length in bytes are matched for a step.
-const charsPerStep = 1 << 10
-
 func (r *run) text(n *program.Text, page, at int) bool {
 	text, ok := r.Bytes(at), true
 	if n.Min > 0 || n.Max > 0 {
@@ -65,11 +62,18 @@ func (r *run) text(n *program.Text, page, at int) bool {
 	return ok
 }
 
-// matches runs a pattern. Its work counts as steps; done is false when they are used up.
+// patternSteps is how many steps of a pattern are taken for one of ours.
+const patternSteps = 16
+
+// matches runs a pattern. Its work counts as steps; done is false when they are used up. A pattern that cannot be run, of
+// which the compiler writes none, is as if it were too much work.
 func (r *run) matches(page int, pattern uint32, text []byte) (ok, done bool) {
-	p := r.operation.pages[page]
-	if r.steps -= len(text) * len(p.Patterns[pattern-1]) / charsPerStep; r.steps < 0 {
+	e := r.operation.pages[page].expression(pattern)
+	if e == nil {
 		return false, false
 	}
-	return p.expression(pattern).Match(text), true
+	if r.steps -= e.Cost(len(text)) / patternSteps; r.steps < 0 {
+		return false, false
+	}
+	return e.Match(text), true
 }

@@ -26,10 +26,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"regexp"
 	"sync"
 	"sync/atomic"
 
+	"sluice/shared/contract/schema/pattern"
 	"sluice/shared/contract/schema/program"
 )
 
@@ -52,7 +52,7 @@ type Contract struct {
 // page is a loaded page. Patterns are compiled when they are first needed.
 type page struct {
 	*program.Page
-	patterns []atomic.Pointer[regexp.Regexp]
+	patterns []atomic.Pointer[pattern.Expression]
 	reach    map[int]int // pages that are referred to: the highest place on each
 }
 
@@ -99,7 +99,7 @@ func read(content []byte) (*page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load schemas: %w", err)
 	}
-	loaded := &page{Page: p, patterns: make([]atomic.Pointer[regexp.Regexp], len(p.Patterns)), reach: map[int]int{}}
+	loaded := &page{Page: p, patterns: make([]atomic.Pointer[pattern.Expression], len(p.Patterns)), reach: map[int]int{}}
 	look := func(id *program.ID) {
 		if id.Placed() && id.Slot() >= loaded.reach[id.Page()] {
 			loaded.reach[id.Page()] = id.Slot()
@@ -194,16 +194,16 @@ type Schema struct {
 	id        program.ID
 }
 
-// expression gives a pattern of a page, compiled.
-func (p *page) expression(n uint32) *regexp.Regexp {
+// expression gives a pattern of a page, compiled; nil for one that cannot be, of which the compiler writes none.
+func (p *page) expression(n uint32) *pattern.Expression {
 	slot := &p.patterns[n-1]
-	if re := slot.Load(); re != nil {
-		return re
+	if e := slot.Load(); e != nil {
+		return e
 	}
-	re, err := regexp.Compile(p.Patterns[n-1])
+	e, err := pattern.Compile(p.Patterns[n-1])
 	if err != nil {
-		re = regexp.MustCompile("") // the compiler writes none that do not compile
+		return nil
 	}
-	slot.Store(re)
-	return re
+	slot.Store(e)
+	return e
 }
