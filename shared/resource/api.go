@@ -76,7 +76,7 @@ func (a *API) Add(operations ...Operation) {
 func (a *API) creation(m shape.Model) *strictjson.Schema {
 	known, ok := a.creations.Load(m.Name)
 	if !ok {
-		known, _ = a.creations.LoadOrStore(m.Name, strictjson.NewSchema(m.Creation()))
+		known, _ = a.creations.LoadOrStore(m.Name, strictjson.NewSchema(described(m.Creation)))
 	}
 	schema, _ := known.(*strictjson.Schema)
 	return schema

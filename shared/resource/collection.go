@@ -76,13 +76,13 @@ func (c Collection[T, P]) Operations() []Operation {
 	return []Operation{c.Creating(), c.Listing(), c.Reading(), c.Changing(), c.Deleting()}
 }
 
-func (c Collection[T, P]) view() *Answer { return &Answer{Schema: c.Model.View(), Name: c.Model.Name} }
+func (c Collection[T, P]) view() *Answer { return &Answer{Schema: c.Model.View, Name: c.Model.Name} }
 
 // Creating describes the POST of the collection.
 func (c Collection[T, P]) Creating() Operation {
 	return Operation{ID: "create" + c.Model.Name, Method: http.MethodPost, Path: parent(c.Path), Tag: c.Model.Name,
 		Summary: "Create " + article(c.Noun), Description: c.Model.Summary,
-		Body: &Body{Schema: c.Model.Creation(), Name: "New" + c.Model.Name}, Status: []int{http.StatusCreated},
+		Body: &Body{Schema: c.Model.Creation, Name: "New" + c.Model.Name}, Status: []int{http.StatusCreated},
 		Answer: c.view(), Conditional: Tagged, Handle: c.create}
 }
 
@@ -104,7 +104,7 @@ func (c Collection[T, P]) Reading() Operation {
 func (c Collection[T, P]) Changing() Operation {
 	return Operation{ID: "change" + c.Model.Name, Method: http.MethodPatch, Path: c.Path, Tag: c.Model.Name, Summary: "Change " + article(c.Noun),
 		Description: "Applies a JSON merge patch. Members that the platform sets, and ids, may be sent only unchanged.",
-		Body:        &Body{Schema: c.Model.Change(), Name: c.Model.Name + "Patch", Media: []string{MergePatchJSON, JSON}},
+		Body:        &Body{Schema: c.Model.Change, Name: c.Model.Name + "Patch", Media: []string{MergePatchJSON, JSON}},
 		Status:      []int{http.StatusOK}, Answer: c.view(), Conditional: IfMatch, Handle: c.patch}
 }
 
@@ -226,11 +226,12 @@ func (c Collection[T, P]) merge(call *Call, before T) (T, error) {
 	}
 	old, _ := now.(map[string]any)
 	merged, _ := strictjson.MergePatch(now, call.Body).(map[string]any)
-	if err := unchanged(c.Model, old, merged); err != nil {
+	_, fields := c.Model.Detail()
+	if err := unchanged(fields, old, merged); err != nil {
 		return after, err
 	}
 	settable := maps.Clone(merged)
-	for _, f := range c.Model.Fields {
+	for _, f := range fields {
 		if f.Access == shape.Given {
 			delete(settable, f.Name)
 		}
@@ -249,9 +250,9 @@ func (c Collection[T, P]) merge(call *Call, before T) (T, error) {
 }
 
 // unchanged says which members may not be changed and are.
-func unchanged(m shape.Model, old, merged map[string]any) error {
+func unchanged(fields []shape.Field, old, merged map[string]any) error {
 	var faults []problem.Fault
-	for _, f := range m.Fields {
+	for _, f := range fields {
 		if f.Access != shape.Settable && !reflect.DeepEqual(old[f.Name], merged[f.Name]) {
 			faults = append(faults, problem.Fault{Pointer: "/" + f.Name, Detail: "cannot be changed"})
 		}

@@ -132,11 +132,13 @@ func (j judge) Decide(_ context.Context, in policy.Input) (policy.Verdict, error
 
 func collection(m *memory) resource.Collection[catalog.Team, *catalog.Team] {
 	return resource.Collection[catalog.Team, *catalog.Team]{
-		Model: shape.Model{Name: "Team", Summary: "A team.", Fields: []shape.Field{
-			{Name: "id", Access: shape.Fixed, Needed: true, Schema: shape.Matching("", catalog.SlugPattern)},
-			{Name: "name", Needed: true, Schema: shape.Words("", 200)},
-			{Name: "created", Access: shape.Given, Always: true, Schema: shape.Time("")},
-			{Name: "updated", Access: shape.Given, Always: true, Schema: shape.Time("")}}},
+		Model: shape.Model{Name: "Team", Summary: "A team.", Detail: func() (map[string]any, []shape.Field) {
+			return nil, []shape.Field{
+				{Name: "id", Access: shape.Fixed, Needed: true, Schema: shape.Matching("", catalog.SlugPattern)},
+				{Name: "name", Needed: true, Schema: shape.Words("", 200)},
+				{Name: "created", Access: shape.Given, Always: true, Schema: shape.Time("")},
+				{Name: "updated", Access: shape.Given, Always: true, Schema: shape.Time("")}}
+		}},
 		Kind: catalog.KindTeam, Noun: "team", Path: "/admin/v1/teams/{team}", Store: resource.StoreOf[catalog.Team](m),
 		Identify: func(c *resource.Call) catalog.Ref { return catalog.Ref{Kind: catalog.KindTeam, ID: c.Path["team"]} },
 		Location: func(t catalog.Team) string { return "/admin/v1/teams/" + string(t.ID) },

@@ -71,17 +71,17 @@ type Param struct {
 // Body is what an operation reads. A body with a Schema is JSON and is checked against it; one without is any text of at
 // most MaxDocument bytes, and the handler judges it.
 type Body struct {
-	Schema   *huma.Schema
-	Name     string   // of the schema in the document
-	Media    []string // nil: JSON
+	Schema   func() *huma.Schema // made when it is needed, which is not when a function starts
+	Name     string              // of the schema in the document
+	Media    []string            // nil: JSON
 	Example  any
 	Optional bool // an empty body stands for {}
 }
 
 // Answer is what an operation answers with. Media other than JSON are not described further.
 type Answer struct {
-	Schema *huma.Schema
-	Name   string // of the schema in the document; "" keeps it where it is
+	Schema func() *huma.Schema // only the document needs it
+	Name   string              // of the schema in the document; "" keeps it where it is
 	Media  []string
 }
 
@@ -134,13 +134,19 @@ var (
 	pathNames = regexp.MustCompile(`\{([a-z]+)\}`)
 )
 
+// described is a schema that is made when it is first needed.
+type described func() *huma.Schema
+
+// MarshalJSON makes and writes it.
+func (d described) MarshalJSON() ([]byte, error) { return d().MarshalJSON() }
+
 func prepare(op Operation) *operation {
 	o := &operation{Operation: op, pattern: op.Method + " " + op.Path, names: op.PathNames(), query: make(map[string]checkedParam, len(op.Query))}
 	for _, p := range op.Query {
 		o.query[p.Name] = checkedParam{strictjson.NewSchema(p.Schema), p.Schema.Type == huma.TypeInteger}
 	}
 	if op.Body != nil && op.Body.Schema != nil {
-		o.body = strictjson.NewSchema(op.Body.Schema)
+		o.body = strictjson.NewSchema(described(op.Body.Schema))
 	}
 	return o
 }

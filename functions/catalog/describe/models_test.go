@@ -238,7 +238,8 @@ func judge(t *testing.T, model, pointer, value string) (schema, domain bool) {
 
 func TestEveryExampleIsAGoodResource(t *testing.T) {
 	for _, m := range describe.Models() {
-		text, err := json.Marshal(m.Example)
+		whole, _ := m.Detail()
+		text, err := json.Marshal(whole)
 		if err != nil {
 			t.Fatal(err)
 		}

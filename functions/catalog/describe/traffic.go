@@ -36,24 +36,26 @@ func limitsOf(description string) *huma.Schema {
 
 // Plan is what is offered for an API.
 func Plan() shape.Model {
-	return model("Plan", "What is offered for an API: how fast, how much, which scopes.",
-		map[string]any{"id": "basic", "name": "Basic", "approval": "automatic", "rate": map[string]any{"requests": 10, "seconds": 1, "burst": 20},
-			"quota": map[string]any{"requests": 100000, "period": "month", "anchor_day": 15}, "scopes": []any{"orders:read"},
-			"operations": map[string]any{"createOrder": map[string]any{"rate": map[string]any{"requests": 2, "seconds": 1}}},
-			"priority":   "high", "on_store_outage": "open", "overdraft": 100},
-		id("plan"), name(),
-		shape.Needed("approval", shape.OneOf("Whether a subscription starts active or waits for an admin.", catalog.Automatic, catalog.Manual)),
-		shape.Optional("rate", rate("A token bucket for each subscription; without one the rate is not limited. A call takes 1 unit, or its operation's `cost`.")),
-		shape.Optional("quota", quota("Units per calendar period in UTC, for each subscription; without one they are not counted.")),
-		shape.Optional("operations", shape.Map("What a subscription may call of single operations, by operation id, besides `rate` and `quota`.",
-			limitsOf("One operation."), catalog.MaxOperations)),
-		shape.Optional("scopes", words("What a subscription can allow.")),
-		shape.Optional("priority", shape.OneOf("Who is served first where an upstream is saturated; `normal` if not given.",
-			catalog.LowPriority, catalog.NormalPriority, catalog.HighPriority)),
-		shape.Optional("on_store_outage", shape.OneOf("What becomes of calls while limits cannot be checked: `closed` refuses them with 503, `lease` (if not given) "+
-			"spends the units that are on lease already, `open` then `overdraft` more per instance, which are charged later.",
-			catalog.OutageClosed, catalog.OutageLease, catalog.OutageOpen)),
-		shape.Optional("overdraft", shape.Whole("With `open`, and needed there: units.", 0, catalog.MaxOverdraft)))
+	return model("Plan", "What is offered for an API: how fast, how much, which scopes.", func() (map[string]any, []shape.Field) {
+		return map[string]any{"id": "basic", "name": "Basic", "approval": "automatic", "rate": map[string]any{"requests": 10, "seconds": 1, "burst": 20},
+				"quota": map[string]any{"requests": 100000, "period": "month", "anchor_day": 15}, "scopes": []any{"orders:read"},
+				"operations": map[string]any{"createOrder": map[string]any{"rate": map[string]any{"requests": 2, "seconds": 1}}},
+				"priority":   "high", "on_store_outage": "open", "overdraft": 100},
+			[]shape.Field{
+				id("plan"), name(),
+				shape.Needed("approval", shape.OneOf("Whether a subscription starts active or waits for an admin.", catalog.Automatic, catalog.Manual)),
+				shape.Optional("rate", rate("A token bucket for each subscription; without one the rate is not limited. A call takes 1 unit, or its operation's `cost`.")),
+				shape.Optional("quota", quota("Units per calendar period in UTC, for each subscription; without one they are not counted.")),
+				shape.Optional("operations", shape.Map("What a subscription may call of single operations, by operation id, besides `rate` and `quota`.",
+					limitsOf("One operation."), catalog.MaxOperations)),
+				shape.Optional("scopes", words("What a subscription can allow.")),
+				shape.Optional("priority", shape.OneOf("Who is served first where an upstream is saturated; `normal` if not given.",
+					catalog.LowPriority, catalog.NormalPriority, catalog.HighPriority)),
+				shape.Optional("on_store_outage", shape.OneOf("What becomes of calls while limits cannot be checked: `closed` refuses them with 503, `lease` (if not given) "+
+					"spends the units that are on lease already, `open` then `overdraft` more per instance, which are charged later.",
+					catalog.OutageClosed, catalog.OutageLease, catalog.OutageOpen)),
+				shape.Optional("overdraft", shape.Whole("With `open`, and needed there: units.", 0, catalog.MaxOverdraft))}
+	})
 }
 
 // upstream is where a version's calls go. Its members together have a bound that no schema can say; see catalog.MaxUpstream.

@@ -23,7 +23,7 @@ func (m *manager) audit() []resource.Operation {
 		Summary: "Read who changed what, newest first", Description: "Each change with what was before and what came after; no secret is ever part of it.",
 		Query: append([]resource.Param{{Name: "resource", Schema: shape.Matching("Only changes of this resource: `kind:id`, such as `version:orders/v1`.", refPattern)}},
 			resource.Paging()...),
-		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "AuditPage", Schema: resource.PageSchema(entrySchema())}, Handle: m.listAudit}}
+		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "AuditPage", Schema: resource.PageSchema(entrySchema)}, Handle: m.listAudit}}
 }
 
 func actorSchema() *huma.Schema {

@@ -28,26 +28,27 @@ func (m *manager) transitions() []resource.Operation {
 		{ID: "transitionVersion", Method: http.MethodPost, Path: path, Tag: "Lifecycle", Summary: "Move a version through its lifecycle",
 			Description: "`draft` → `review` → `published` → `deprecated` → `retired`, and back. A deprecation needs a sunset, and a successor or a reason. " +
 				"Answers the version as it is then. If-Match names the version's ETag.",
-			Body:   &resource.Body{Name: "Transition", Schema: transitionModel().Creation()},
-			Status: []int{http.StatusOK}, Answer: &resource.Answer{Schema: describe.Version().View(), Name: "Version"},
+			Body:   &resource.Body{Name: "Transition", Schema: transitionModel().Creation},
+			Status: []int{http.StatusOK}, Answer: &resource.Answer{Schema: describe.Version().View, Name: "Version"},
 			Conditional: resource.IfMatch, Handle: m.transition},
 		{ID: "listTransitions", Method: http.MethodGet, Path: path, Tag: "Lifecycle", Summary: "List the steps that a version has taken, newest first",
 			Description: "Read from the audit trail, so a page may have fewer items than `limit` and still a `next`.",
-			Query:       resource.Paging(), Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "StepPage", Schema: stepPage()},
+			Query:       resource.Paging(), Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "StepPage", Schema: resource.PageSchema(stepSchema)},
 			Handle: m.listTransitions},
 	}
 }
 
 func transitionModel() shape.Model {
-	return shape.Model{Name: "Transition", Summary: "One step through the lifecycle.",
-		Example: map[string]any{"to": "deprecated", "sunset": "2030-06-30T00:00:00Z", "successor": "v2"},
-		Fields: []shape.Field{
-			shape.Needed("to", shape.OneOf("The state to reach.", describe.States()...)),
-			shape.Optional("sunset", shape.Time("From when on calls may fail; needed for `deprecated`.")),
-			shape.Optional("successor", shape.Matching("The version to move to; this or a reason is needed for `deprecated`.", catalog.SlugPattern)),
-			shape.Optional("reason", shape.Words("Why it goes.", describe.SummaryLength)),
-			shape.Optional("override", shape.List("Consumers that may be cut off.", shape.Matching("", catalog.SlugPattern), describe.ListLength)),
-		}}
+	return shape.Model{Name: "Transition", Summary: "One step through the lifecycle.", Detail: func() (map[string]any, []shape.Field) {
+		return map[string]any{"to": "deprecated", "sunset": "2030-06-30T00:00:00Z", "successor": "v2"},
+			[]shape.Field{
+				shape.Needed("to", shape.OneOf("The state to reach.", describe.States()...)),
+				shape.Optional("sunset", shape.Time("From when on calls may fail; needed for `deprecated`.")),
+				shape.Optional("successor", shape.Matching("The version to move to; this or a reason is needed for `deprecated`.", catalog.SlugPattern)),
+				shape.Optional("reason", shape.Words("Why it goes.", describe.SummaryLength)),
+				shape.Optional("override", shape.List("Consumers that may be cut off.", shape.Matching("", catalog.SlugPattern), describe.ListLength)),
+			}
+	}}
 }
 
 func (m *manager) transition(ctx context.Context, call *resource.Call) (*resource.Reply, error) {
@@ -91,11 +92,11 @@ type step struct {
 	Reason    string            `json:"reason,omitempty"`
 }
 
-func stepPage() *huma.Schema {
-	return resource.PageSchema(shape.Object("One step that a version has taken.",
+func stepSchema() *huma.Schema {
+	return shape.Object("One step that a version has taken.",
 		shape.Needed("from", shape.OneOf("", describe.States()...)), shape.Needed("to", shape.OneOf("", describe.States()...)), shape.Needed("at", shape.Time("")),
 		shape.Needed("actor", actorSchema()), shape.Needed("request_id", shape.Text("", 0)),
-		shape.Optional("sunset", shape.Time("")), shape.Optional("successor", shape.Matching("", catalog.SlugPattern)), shape.Optional("reason", shape.Text("", 0))))
+		shape.Optional("sunset", shape.Time("")), shape.Optional("successor", shape.Matching("", catalog.SlugPattern)), shape.Optional("reason", shape.Text("", 0)))
 }
 
 // pagesOfTrail bounds how much of the audit trail one request reads.

@@ -37,7 +37,7 @@ func (m *manager) limits() []resource.Operation {
 			"At least one of `app` and `api` is required. A subscription whose plan sets no limit has no item. A team's member who asks by `app` alone " +
 			"is shown the subscriptions to the APIs of its own team, so a page may be short, even empty: only an empty `next` is the end.",
 		Query:  append([]resource.Param{filter("app", "Only those of this app."), filter("api", "Only those to this API.")}, paging...),
-		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "LimitPage", Schema: resource.PageSchema(limitSchema())}, Handle: m.listLimits}}
+		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "LimitPage", Schema: resource.PageSchema(limitModel().View)}, Handle: m.listLimits}}
 }
 
 func (m *manager) listLimits(ctx context.Context, call *resource.Call) (*resource.Reply, error) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
 
 	"sluice/functions/catalog/describe"
@@ -106,32 +105,33 @@ type crossing struct {
 // mostCounted is more units than any counter comes to.
 const mostCounted = 1_000_000_000_000
 
-func limitSchema() *huma.Schema {
-	return shape.Model{Name: "Limit", Summary: "How one limit stands: of a subscription, or without `app`, `subscription` and `plan` of an API over all consumers.",
-		Example: map[string]any{"app": "acme-shop", "api": "orders", "subscription": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "plan": "basic",
-			"counter": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "name": "basic-quota", "kind": "quota", "period": "month", "shadow": false,
-			"limit": 100000, "used": 51200, "remaining": 48800, "leased": 20, "resets": "2026-12-01T00:00:00Z",
-			"alerts": []any{map[string]any{"percent": 50, "at": "2026-11-20T08:00:00Z"}}},
-		Fields: []shape.Field{
-			shape.Optional("app", shape.Matching("Whose limit it is.", catalog.SlugPattern)),
-			shape.Needed("api", shape.Matching("For which API.", catalog.SlugPattern)),
-			shape.Optional("operation", shape.Text("For which operation; without it, for all of them together.", 0)),
-			shape.Optional("subscription", shape.Matching("By which subscription.", shape.UUID)),
-			shape.Optional("plan", shape.Matching("The plan that sets it.", catalog.SlugPattern)),
-			shape.Needed("counter", shape.Text("What it is counted on; one rate and one quota can share it.", 0)),
-			shape.Needed("name", shape.Text("As in the RateLimit headers.", 0)),
-			shape.Needed("kind", shape.OneOf("", decision.RateLimit, decision.QuotaLimit)),
-			shape.Optional("requests", shape.Whole("Of a rate: so many units …", 1, describe.Largest)),
-			shape.Optional("seconds", shape.Whole("… flow back in so many seconds.", 1, 86_400)),
-			shape.Optional("period", shape.OneOf("Of a quota: per what.", catalog.Day, catalog.Month)),
-			shape.Needed("shadow", shape.Boolean("It refuses nothing: it counts, and reports what it would have refused.")),
-			shape.Needed("limit", shape.Whole("Of a quota its units per period, of a rate its burst.", 0, describe.Largest)),
-			shape.Needed("used", shape.Whole("How much of it is taken now; of a quota in the shadow, or after an outage of the store, that may be more than all.", 0, mostCounted)),
-			shape.Needed("remaining", shape.Whole("How much could be taken at once.", 0, describe.Largest)),
-			shape.Optional("leased", shape.Whole("Of a quota: those of the used units that are not known to be spent, on lease to an instance or lost with one.", 0, mostCounted)),
-			shape.Needed("resets", shape.Time("When it is whole again, if nobody calls.")),
-			shape.Needed("alerts", shape.List("Of a quota: when it came to which parts of its units in this period, the latest first.",
-				shape.Object("One of them.", shape.Needed("percent", shape.Whole("The part.", 0, 999)), shape.Needed("at", shape.Time("When."))), 0))}}.View()
+func limitModel() shape.Model {
+	return shape.Model{Name: "Limit", Summary: "How one limit stands: of a subscription, or without `app`, `subscription` and `plan` of an API over all consumers.", Detail: func() (map[string]any, []shape.Field) {
+		return map[string]any{"app": "acme-shop", "api": "orders", "subscription": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "plan": "basic",
+				"counter": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "name": "basic-quota", "kind": "quota", "period": "month", "shadow": false,
+				"limit": 100000, "used": 51200, "remaining": 48800, "leased": 20, "resets": "2026-12-01T00:00:00Z",
+				"alerts": []any{map[string]any{"percent": 50, "at": "2026-11-20T08:00:00Z"}}},
+			[]shape.Field{
+				shape.Optional("app", shape.Matching("Whose limit it is.", catalog.SlugPattern)),
+				shape.Needed("api", shape.Matching("For which API.", catalog.SlugPattern)),
+				shape.Optional("operation", shape.Text("For which operation; without it, for all of them together.", 0)),
+				shape.Optional("subscription", shape.Matching("By which subscription.", shape.UUID)),
+				shape.Optional("plan", shape.Matching("The plan that sets it.", catalog.SlugPattern)),
+				shape.Needed("counter", shape.Text("What it is counted on; one rate and one quota can share it.", 0)),
+				shape.Needed("name", shape.Text("As in the RateLimit headers.", 0)),
+				shape.Needed("kind", shape.OneOf("", decision.RateLimit, decision.QuotaLimit)),
+				shape.Optional("requests", shape.Whole("Of a rate: so many units …", 1, describe.Largest)),
+				shape.Optional("seconds", shape.Whole("… flow back in so many seconds.", 1, 86_400)),
+				shape.Optional("period", shape.OneOf("Of a quota: per what.", catalog.Day, catalog.Month)),
+				shape.Needed("shadow", shape.Boolean("It refuses nothing: it counts, and reports what it would have refused.")),
+				shape.Needed("limit", shape.Whole("Of a quota its units per period, of a rate its burst.", 0, describe.Largest)),
+				shape.Needed("used", shape.Whole("How much of it is taken now; of a quota in the shadow, or after an outage of the store, that may be more than all.", 0, mostCounted)),
+				shape.Needed("remaining", shape.Whole("How much could be taken at once.", 0, describe.Largest)),
+				shape.Optional("leased", shape.Whole("Of a quota: those of the used units that are not known to be spent, on lease to an instance or lost with one.", 0, mostCounted)),
+				shape.Needed("resets", shape.Time("When it is whole again, if nobody calls.")),
+				shape.Needed("alerts", shape.List("Of a quota: when it came to which parts of its units in this period, the latest first.",
+					shape.Object("One of them.", shape.Needed("percent", shape.Whole("The part.", 0, 999)), shape.Needed("at", shape.Time("When."))), 0))}
+	}}
 }
 
 // standings reads how the limits of counters stand.

@@ -39,7 +39,7 @@ func (m *manager) usage() []resource.Operation {
 			{Name: "from", Schema: shape.Time("The first window is the one that this lies in.")}, {Name: "to", Schema: shape.Time("The last window begins before this; now if not given.")},
 			{Name: "step", Schema: shape.OneOf("The width of a window.", usage.Steps()...)},
 			{Name: "group_by", Schema: shape.OneOf("What to tell apart.", usage.GroupAPI, usage.GroupVersion, usage.GroupOperation, usage.GroupApp, usage.GroupConsumer, usage.GroupStatus, usage.GroupLimit)}},
-		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "Usage", Schema: usageModel().View()}, Handle: m.queryUsage}}
+		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "Usage", Schema: usageModel().View}, Handle: m.queryUsage}}
 }
 
 func usageModel() shape.Model {
@@ -49,16 +49,17 @@ func usageModel() shape.Model {
 		s.Nullable = true
 		return s
 	}
-	return shape.Model{Name: "Usage", Summary: "Sums by window and group.",
-		Example: map[string]any{"points": []any{map[string]any{"at": describe.ExampleTime, "group": "orders", "calls": 1200, "errors": 3, "refused": 12,
-			"p50_ms": 12.5, "p90_ms": 30.1, "p99_ms": 110.0, "bytes_in": 240000, "bytes_out": 1800000, "would_refuse": 7}}},
-		Fields: []shape.Field{{Name: "points", Always: true, Schema: shape.List("In the order of time, then group.", shape.Object("One group in one window.",
-			shape.Needed("at", shape.Time("When the window begins.")), shape.Needed("group", shape.Text("The group; empty without `group_by`.", 0)),
-			shape.Needed("calls", count("Calls that reached the forwarder.")), shape.Needed("errors", count("Those answered with a 5xx.")),
-			shape.Needed("refused", count("Calls that were refused, beside these.")),
-			shape.Needed("p50_ms", latency("50")), shape.Needed("p90_ms", latency("90")), shape.Needed("p99_ms", latency("99")),
-			shape.Needed("bytes_in", count("Bytes of requests.")), shape.Needed("bytes_out", count("Bytes of responses.")),
-			shape.Needed("would_refuse", count("Those of the calls that a limit in the shadow would have refused; 0 if grouped by `status`, where it is not known."))), 0)}}}
+	return shape.Model{Name: "Usage", Summary: "Sums by window and group.", Detail: func() (map[string]any, []shape.Field) {
+		return map[string]any{"points": []any{map[string]any{"at": describe.ExampleTime, "group": "orders", "calls": 1200, "errors": 3, "refused": 12,
+				"p50_ms": 12.5, "p90_ms": 30.1, "p99_ms": 110.0, "bytes_in": 240000, "bytes_out": 1800000, "would_refuse": 7}}},
+			[]shape.Field{{Name: "points", Always: true, Schema: shape.List("In the order of time, then group.", shape.Object("One group in one window.",
+				shape.Needed("at", shape.Time("When the window begins.")), shape.Needed("group", shape.Text("The group; empty without `group_by`.", 0)),
+				shape.Needed("calls", count("Calls that reached the forwarder.")), shape.Needed("errors", count("Those answered with a 5xx.")),
+				shape.Needed("refused", count("Calls that were refused, beside these.")),
+				shape.Needed("p50_ms", latency("50")), shape.Needed("p90_ms", latency("90")), shape.Needed("p99_ms", latency("99")),
+				shape.Needed("bytes_in", count("Bytes of requests.")), shape.Needed("bytes_out", count("Bytes of responses.")),
+				shape.Needed("would_refuse", count("Those of the calls that a limit in the shadow would have refused; 0 if grouped by `status`, where it is not known."))), 0)}}
+	}}
 }
 
 // question is a usage query.

@@ -14,21 +14,22 @@ import (
 )
 
 func adminKeyModel() shape.Model {
-	return shape.Model{Name: "AdminKey", Summary: "A credential for the Management API, without its secret.",
-		Example: map[string]any{"id": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "name": "Sales pipeline", "role": "team-member", "team": "sales",
-			"prefix": "sla_7Kd02mPq", "created": "2026-11-23T19:00:00Z", "updated": "2026-11-23T19:00:00Z"},
-		Fields: []shape.Field{
-			{Name: "id", Access: shape.Given, Always: true, Schema: shape.Matching("Chosen by the platform.", `^[0-9a-z-]{1,64}$`)},
-			{Name: "name", Access: shape.Fixed, Needed: true, Schema: shape.Words("Who uses it, or what for.", 200)},
-			{Name: "role", Access: shape.Fixed, Needed: true, Schema: shape.OneOf("What it may do: everything; everything about the APIs of its team; read everything.",
-				catalog.RolePlatformAdmin, catalog.RoleTeamMember, catalog.RoleAuditor)},
-			{Name: "team", Access: shape.Fixed, Schema: shape.Matching("The team of a `team-member`, and of no other.", catalog.SlugPattern)},
-			{Name: "prefix", Access: shape.Given, Always: true, Schema: shape.Text("How the secret begins, to recognise it by.", 0)},
-			{Name: "expires", Access: shape.Fixed, Schema: shape.Time("From when on it is refused; never if not given.")},
-			{Name: "revoked", Access: shape.Given, Schema: shape.Time("When it was revoked.")},
-			{Name: "created", Access: shape.Given, Always: true, Schema: shape.Time("When it was issued.")},
-			{Name: "updated", Access: shape.Given, Always: true, Schema: shape.Time("When it was last changed.")},
-		}}
+	return shape.Model{Name: "AdminKey", Summary: "A credential for the Management API, without its secret.", Detail: func() (map[string]any, []shape.Field) {
+		return map[string]any{"id": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "name": "Sales pipeline", "role": "team-member", "team": "sales",
+				"prefix": "sla_7Kd02mPq", "created": "2026-11-23T19:00:00Z", "updated": "2026-11-23T19:00:00Z"},
+			[]shape.Field{
+				{Name: "id", Access: shape.Given, Always: true, Schema: shape.Matching("Chosen by the platform.", `^[0-9a-z-]{1,64}$`)},
+				{Name: "name", Access: shape.Fixed, Needed: true, Schema: shape.Words("Who uses it, or what for.", 200)},
+				{Name: "role", Access: shape.Fixed, Needed: true, Schema: shape.OneOf("What it may do: everything; everything about the APIs of its team; read everything.",
+					catalog.RolePlatformAdmin, catalog.RoleTeamMember, catalog.RoleAuditor)},
+				{Name: "team", Access: shape.Fixed, Schema: shape.Matching("The team of a `team-member`, and of no other.", catalog.SlugPattern)},
+				{Name: "prefix", Access: shape.Given, Always: true, Schema: shape.Text("How the secret begins, to recognise it by.", 0)},
+				{Name: "expires", Access: shape.Fixed, Schema: shape.Time("From when on it is refused; never if not given.")},
+				{Name: "revoked", Access: shape.Given, Schema: shape.Time("When it was revoked.")},
+				{Name: "created", Access: shape.Given, Always: true, Schema: shape.Time("When it was issued.")},
+				{Name: "updated", Access: shape.Given, Always: true, Schema: shape.Time("When it was last changed.")},
+			}
+	}}
 }
 
 func (k *issuer) adminKeys() resource.Collection[catalog.AdminKey, *catalog.AdminKey] {
@@ -50,7 +51,7 @@ func (k *issuer) adminKeys() resource.Collection[catalog.AdminKey, *catalog.Admi
 func (k *issuer) issueAdminKey() resource.Operation {
 	return resource.Operation{ID: "issueAdminKey", Method: http.MethodPost, Path: base + "/admin-keys", Tag: "AdminKey", Summary: "Issue an admin key",
 		Description: "The answer is the only place where the secret is ever seen.",
-		Body:        &resource.Body{Name: "NewAdminKey", Schema: adminKeyModel().Creation()}, Status: []int{http.StatusCreated},
+		Body:        &resource.Body{Name: "NewAdminKey", Schema: adminKeyModel().Creation}, Status: []int{http.StatusCreated},
 		Answer: issued(adminKeyModel(), "IssuedAdminKey", "sla_"), Conditional: resource.Tagged, Handle: k.handleIssueAdminKey}
 }
 

@@ -21,26 +21,29 @@ const (
 )
 
 func keyModel() shape.Model {
-	return shape.Model{Name: "Key", Summary: "An API key of an app, without its secret.",
-		Example: map[string]any{"id": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "app": "acme-shop", "prefix": "slk_2f8Xq1Lz",
-			"expires": "2030-01-01T00:00:00Z", "created": "2026-11-23T19:00:00Z", "updated": "2026-11-23T19:00:00Z"},
-		Fields: []shape.Field{
-			{Name: "id", Access: shape.Given, Always: true, Schema: shape.Matching("Chosen by the platform.", shape.UUID)},
-			{Name: "app", Access: shape.Given, Always: true, Schema: shape.Matching("Whose key it is.", catalog.SlugPattern)},
-			{Name: "prefix", Access: shape.Given, Always: true, Schema: shape.Text("How the secret begins, to recognise it by.", 0)},
-			{Name: "expires", Schema: shape.Time("From when on it is refused; never if not given.")},
-			{Name: "revoked", Access: shape.Given, Schema: shape.Time("When it was revoked.")},
-			{Name: "created", Access: shape.Given, Always: true, Schema: shape.Time("When it was issued.")},
-			{Name: "updated", Access: shape.Given, Always: true, Schema: shape.Time("When it was last changed.")},
-		}}
+	return shape.Model{Name: "Key", Summary: "An API key of an app, without its secret.", Detail: func() (map[string]any, []shape.Field) {
+		return map[string]any{"id": "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60", "app": "acme-shop", "prefix": "slk_2f8Xq1Lz",
+				"expires": "2030-01-01T00:00:00Z", "created": "2026-11-23T19:00:00Z", "updated": "2026-11-23T19:00:00Z"},
+			[]shape.Field{
+				{Name: "id", Access: shape.Given, Always: true, Schema: shape.Matching("Chosen by the platform.", shape.UUID)},
+				{Name: "app", Access: shape.Given, Always: true, Schema: shape.Matching("Whose key it is.", catalog.SlugPattern)},
+				{Name: "prefix", Access: shape.Given, Always: true, Schema: shape.Text("How the secret begins, to recognise it by.", 0)},
+				{Name: "expires", Schema: shape.Time("From when on it is refused; never if not given.")},
+				{Name: "revoked", Access: shape.Given, Schema: shape.Time("When it was revoked.")},
+				{Name: "created", Access: shape.Given, Always: true, Schema: shape.Time("When it was issued.")},
+				{Name: "updated", Access: shape.Given, Always: true, Schema: shape.Time("When it was last changed.")},
+			}
+	}}
 }
 
 // issued describes the answer to a POST: the resource, and the secret.
 func issued(m shape.Model, name, prefix string) *resource.Answer {
-	view := m.View()
-	view.Description = "A new key with its secret. This is the only time that the secret is seen: a repeated request is answered without it."
-	view.Properties["key"] = shape.Matching("The secret.", "^"+prefix)
-	return &resource.Answer{Schema: view, Name: name}
+	return &resource.Answer{Name: name, Schema: func() *shape.Schema {
+		view := m.View()
+		view.Description = "A new key with its secret. This is the only time that the secret is seen: a repeated request is answered without it."
+		view.Properties["key"] = shape.Matching("The secret.", "^"+prefix)
+		return view
+	}}
 }
 
 func (k *issuer) keys() resource.Collection[catalog.Key, *catalog.Key] {
@@ -65,7 +68,7 @@ func keyRef(call *resource.Call) catalog.Ref {
 func (k *issuer) issueKey() resource.Operation {
 	return resource.Operation{ID: "issueKey", Method: http.MethodPost, Path: base + "/apps/{app}/keys", Tag: "Key", Summary: "Issue an API key",
 		Description: "The answer is the only place where the secret is ever seen.",
-		Body:        &resource.Body{Name: "NewKey", Schema: keyModel().Creation(), Optional: true}, Status: []int{http.StatusCreated},
+		Body:        &resource.Body{Name: "NewKey", Schema: keyModel().Creation, Optional: true}, Status: []int{http.StatusCreated},
 		Answer: issued(keyModel(), "IssuedKey", "slk_"), Conditional: resource.Tagged, Handle: k.handleIssueKey}
 }
 
@@ -124,18 +127,19 @@ func (k *issuer) reply(key catalog.Key, secret credential.Secret) resource.Reply
 }
 
 func rotationModel() shape.Model {
-	return shape.Model{Name: "Rotation", Summary: "How a key is replaced.",
-		Example: map[string]any{"overlap_seconds": 3600},
-		Fields: []shape.Field{
-			{Name: "overlap_seconds", Schema: shape.Whole("How long the old key still works, if it does not expire before; a day if not given.", 0, maxOverlap)},
-			{Name: "expires", Schema: shape.Time("When the new key expires; when the old one would have if not given.")},
-		}}
+	return shape.Model{Name: "Rotation", Summary: "How a key is replaced.", Detail: func() (map[string]any, []shape.Field) {
+		return map[string]any{"overlap_seconds": 3600},
+			[]shape.Field{
+				{Name: "overlap_seconds", Schema: shape.Whole("How long the old key still works, if it does not expire before; a day if not given.", 0, maxOverlap)},
+				{Name: "expires", Schema: shape.Time("When the new key expires; when the old one would have if not given.")},
+			}
+	}}
 }
 
 func (k *issuer) rotateKey() resource.Operation {
 	return resource.Operation{ID: "rotateKey", Method: http.MethodPost, Path: base + "/apps/{app}/keys/{key}/rotate", Tag: "Key", Summary: "Rotate an API key",
 		Description: "Answers a new key; both work during the overlap, then the old one expires. The new key expires when the old one would have.",
-		Body:        &resource.Body{Name: "Rotation", Schema: rotationModel().Creation(), Optional: true}, Status: []int{http.StatusCreated},
+		Body:        &resource.Body{Name: "Rotation", Schema: rotationModel().Creation, Optional: true}, Status: []int{http.StatusCreated},
 		Answer: issued(keyModel(), "IssuedKey", "slk_"), Conditional: resource.Tagged, Handle: k.handleRotate}
 }
 

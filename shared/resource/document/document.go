@@ -113,7 +113,7 @@ func requestBody(b *resource.Body, parts *huma.Components) *huma.RequestBody {
 	for _, media := range b.Accepts() {
 		schema := &huma.Schema{Type: huma.TypeString}
 		if b.Schema != nil {
-			parts.Schemas.Map()[b.Name] = b.Schema
+			parts.Schemas.Map()[b.Name] = b.Schema()
 			schema = shape.Ref(b.Name)
 		} else if strings.HasSuffix(media, "json") {
 			schema = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
@@ -145,9 +145,9 @@ func success(o resource.Operation, status int, parts *huma.Components) *huma.Res
 	if media == nil {
 		media = []string{resource.JSON}
 	}
-	schema := a.Schema
+	schema := a.Schema()
 	if a.Name != "" {
-		parts.Schemas.Map()[a.Name] = a.Schema
+		parts.Schemas.Map()[a.Name] = schema
 		schema = shape.Ref(a.Name)
 	}
 	r.Content = map[string]*huma.MediaType{}

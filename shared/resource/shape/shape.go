@@ -42,8 +42,9 @@ func Optional(name string, s *Schema) Field { return Field{Name: name, Schema: s
 type Model struct {
 	Name    string // of the schema: "Team"
 	Summary string // one sentence: what the resource is
-	Fields  []Field
-	Example map[string]any // as it is answered
+	// Detail gives the resource as it is answered, for an example, and its fields. It is asked when a schema is needed, and
+	// not when a function starts.
+	Detail func() (example map[string]any, fields []Field)
 }
 
 // View is the schema of the resource as it is answered.
@@ -55,7 +56,8 @@ func (m Model) View() *huma.Schema {
 func (m Model) Creation() *huma.Schema {
 	s := m.schema("A new one: "+m.Summary, func(f Field) bool { return f.Access != Given || f.Initial != nil },
 		func(f Field) bool { return f.Needed })
-	for _, f := range m.Fields {
+	_, fields := m.Detail()
+	for _, f := range fields {
 		if f.Initial != nil {
 			s.Properties[f.Name].ReadOnly, s.Properties[f.Name].Enum = false, []any{f.Initial}
 		}
@@ -72,8 +74,9 @@ func (m Model) Change() *huma.Schema {
 
 func (m Model) schema(description string, has, needed func(Field) bool) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeObject, Description: description, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
+	whole, fields := m.Detail()
 	example := map[string]any{}
-	for _, f := range m.Fields {
+	for _, f := range fields {
 		if !has(f) {
 			continue
 		}
@@ -83,7 +86,7 @@ func (m Model) schema(description string, has, needed func(Field) bool) *huma.Sc
 		if needed(f) {
 			s.Required = append(s.Required, f.Name)
 		}
-		if v, ok := m.Example[f.Name]; ok {
+		if v, ok := whole[f.Name]; ok {
 			example[f.Name] = v
 		}
 	}
@@ -190,7 +193,7 @@ func List(description string, items *huma.Schema, most int) *huma.Schema {
 
 // Object is a nested object; it refuses members that it does not know.
 func Object(description string, fields ...Field) *huma.Schema {
-	m := Model{Fields: fields}
+	m := Model{Detail: func() (map[string]any, []Field) { return nil, fields }}
 	s := m.schema(description, func(Field) bool { return true }, func(f Field) bool { return f.Needed || f.Always })
 	s.Examples = nil
 	return s
