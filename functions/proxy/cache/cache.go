@@ -36,6 +36,7 @@ import (
 	"context"
 	"hash/maphash"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,6 +94,14 @@ type slot struct{ revision, query, partition string }
 type spot struct {
 	place
 	slot
+}
+
+// kept is the spot in strings of its own. Those of a call are parts of its whole decision, which must not be kept along.
+func (s spot) kept() spot {
+	for _, part := range [...]*string{&s.api, &s.version, &s.path, &s.revision, &s.query, &s.partition} {
+		*part = strings.Clone(*part)
+	}
+	return s
 }
 
 // flight is a call to the upstream whose answer others may use.

@@ -275,7 +275,7 @@ func (v *Visit) entry(a Answer, freshened bool) *entry {
 	if whyNot != "" || !ok {
 		return nil
 	}
-	e := &entry{Answer: Answer{Status: a.Status, Header: a.Header, Body: a.Body}, keeping: k, at: v.own, vary: vary}
+	e := &entry{Answer: Answer{Status: a.Status, Header: a.Header, Body: a.Body}, keeping: k, at: v.own.kept(), vary: vary}
 	switch {
 	case k.public && !private:
 		e.at.partition = ""

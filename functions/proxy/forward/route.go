@@ -177,6 +177,7 @@ func (d *destinations) of(raw string) (*destination, error) {
 	if known := d.known[raw]; known != nil {
 		return known, nil
 	}
+	raw = strings.Clone(raw) // it is a part of the whole decision, which must not be kept along
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("read the upstream's URL: %w", err)

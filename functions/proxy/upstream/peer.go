@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,13 @@ type key struct {
 	version     catalog.VersionID
 	url         string
 	alternative bool
+}
+
+// kept is the key in strings of its own. Those of a call are parts of its whole decision, which must not be kept along.
+func (k key) kept() key {
+	k.api, k.version = catalog.APIID(strings.Clone(string(k.api))), catalog.VersionID(strings.Clone(string(k.version)))
+	k.url = strings.Clone(k.url)
+	return k
 }
 
 // peer is what an instance knows of one upstream.
@@ -70,7 +78,7 @@ func (ps *peers) add(b *bulkhead.Bulkhead, k key, id string) *peer {
 		ps.forget()
 	}
 	p := &peer{id: id, pool: b.Pool(id)}
-	ps.known[k] = p
+	ps.known[k.kept()] = p
 	return p
 }
 
