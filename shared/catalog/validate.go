@@ -3,7 +3,6 @@ package catalog
 import (
 	"fmt"
 	"net/mail"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -19,10 +18,16 @@ const (
 	MaxScopes  = 1024 // bytes of a subscription's scopes as JSON: they travel in each decision
 )
 
-var slug = regexp.MustCompile(`^[a-z][a-z0-9-]{1,62}$`)
-
 // SlugPattern is what an id chosen by an admin looks like.
 const SlugPattern = `^[a-z][a-z0-9-]{1,62}$`
+
+// isSlug reports whether s matches SlugPattern, without an expression that each cold start would compile.
+func isSlug(s string) bool {
+	if len(s) < 2 || len(s) > 63 || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+}
 
 // Anonymous is the id of the consumer, and of its app, that calls without a credential are counted under. Nobody can take it.
 const Anonymous = "anonymous"
@@ -40,7 +45,7 @@ func (c *check) that(ok bool, pointer, format string, args ...any) {
 }
 
 func (c *check) slug(pointer, s string) {
-	c.that(slug.MatchString(s), pointer, "must match %s", SlugPattern)
+	c.that(isSlug(s), pointer, "must match %s", SlugPattern)
 }
 
 func (c *check) text(pointer, s string, most int, required bool) {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -129,9 +130,8 @@ type checkedParam struct {
 }
 
 var (
-	slugs     = regexp.MustCompile(catalog.SlugPattern)
-	uuids     = regexp.MustCompile(shape.UUID)
-	pathNames = regexp.MustCompile(`\{([a-z]+)\}`)
+	slugs = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(catalog.SlugPattern) })
+	uuids = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(shape.UUID) })
 )
 
 // described is a schema that is made when it is first needed.
@@ -154,8 +154,10 @@ func prepare(op Operation) *operation {
 // PathNames lists the names in the path, in order.
 func (o Operation) PathNames() []string {
 	var names []string
-	for _, name := range pathNames.FindAllStringSubmatch(o.Path, -1) {
-		names = append(names, name[1])
+	for segment := range strings.SplitSeq(o.Path, "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			names = append(names, strings.TrimSuffix(name, "}"))
+		}
 	}
 	return names
 }
@@ -163,9 +165,9 @@ func (o Operation) PathNames() []string {
 // PathPattern is what the path parameter of a name looks like.
 func PathPattern(name string) *regexp.Regexp {
 	if name == "id" || name == "key" {
-		return uuids
+		return uuids()
 	}
-	return slugs
+	return slugs()
 }
 
 // Accepts lists the media types that the operation reads.

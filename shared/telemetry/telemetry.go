@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,7 +21,7 @@ const Redacted = "[redacted]"
 var secretNames = []string{"secret", "password", "token", "authorization", "api_key", "apikey", "api-key", "cookie", "credential"}
 
 // secretShape is a key of ours in the midst of a text. The two prefixes are all that is ever kept of one.
-var secretShape = regexp.MustCompile(`\b(sl[ka]_)[0-9A-Za-z_-]{8,}`)
+var secretShape = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b(sl[ka]_)[0-9A-Za-z_-]{8,}`) })
 
 // New makes the logger of a process.
 func New(w io.Writer, level slog.Leveler) *slog.Logger {
@@ -47,7 +48,7 @@ func redact(_ []string, a slog.Attr) slog.Attr {
 		return scrub(a, a.Value.String())
 	case slog.KindAny:
 		if err, ok := a.Value.Any().(error); ok {
-			return slog.String(a.Key, secretShape.ReplaceAllString(err.Error(), "${1}"+Redacted))
+			return slog.String(a.Key, secretShape().ReplaceAllString(err.Error(), "${1}"+Redacted))
 		}
 	default: // numbers, times, booleans and groups hold no text; a group's members come one by one
 	}
@@ -77,7 +78,7 @@ func scrub(a slog.Attr, s string) slog.Attr {
 	if !strings.Contains(s, "slk_") && !strings.Contains(s, "sla_") {
 		return a
 	}
-	return slog.String(a.Key, secretShape.ReplaceAllString(s, "${1}"+Redacted))
+	return slog.String(a.Key, secretShape().ReplaceAllString(s, "${1}"+Redacted))
 }
 
 // AppendText adds a text attribute that is left out where it is empty.

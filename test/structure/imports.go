@@ -24,6 +24,8 @@ func reserved() []only {
 		{pkg: dynamo + "service/dynamodb", folders: []string{"shared/dynamo", "test/engine"}, what: "the DynamoDB client"},
 		{pkg: dynamo + "feature/dynamodb", folders: []string{"shared/dynamo", "test/engine"}, what: "the DynamoDB client"},
 		{pkg: "github.com/aws/aws-lambda-go/lambda", mains: true, tests: []string{"scripts/sluice"}, what: "the Lambda runtime"},
+		{pkg: "github.com/santhosh-tekuri/jsonschema", folders: []string{"test"}, tests: []string{"functions", "shared", "scripts"},
+			what: "a validator that takes each cold start 5 ms"},
 		{pkg: "github.com/awslabs/aws-lambda-go-api-proxy", folders: []string{"shared/gatewayevent"}, what: "the HTTP adapter"},
 	}
 }

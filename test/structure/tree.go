@@ -57,7 +57,7 @@ func Check(fsys fs.FS) ([]Fault, error) {
 		return nil, fmt.Errorf("read the tree: %w", err)
 	}
 	for _, rule := range []func(*tree){
-		(*tree).layout, (*tree).sizes, (*tree).packages, (*tree).imports, (*tree).selectors, (*tree).state, (*tree).words, (*tree).habits} {
+		(*tree).layout, (*tree).sizes, (*tree).packages, (*tree).imports, (*tree).selectors, (*tree).state, (*tree).prepared, (*tree).words, (*tree).habits} {
 		rule(t)
 	}
 	slices.SortStableFunc(t.faults, func(a, b Fault) int {
