@@ -1,154 +1,143 @@
 package soak
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
-	"sluice/scripts/sluice/bench/proc"
 	"sluice/scripts/sluice/fault"
+	"sluice/scripts/sluice/soak/growth"
 )
 
-// scene is how long one scene of trouble takes, until the next.
-const scene = 3 * time.Second
+const (
+	scene    = 3 * time.Second // how long one scene of trouble takes, until the next
+	progress = time.Minute     // between two lines of progress
+)
 
-// scenes are what goes wrong, one after the other, again and again. Each lasts shorter than a scene, so that things heal in
-// between. Instances are killed at the end of those that say so.
+// scenes are what goes wrong, one after the other, again and again: every kind of fault of the store and of the upstreams.
+// Each lasts shorter than a scene, so that things heal in between. Instances are killed at the end of those that say so.
 func scenes() []struct {
-	store, upstream string
-	kill            string // a function, one of whose instances is killed
+	faults string // separated by ";"
+	kill   string // a function, one of whose instances is killed
 } {
-	return []struct{ store, upstream, kill string }{
-		{store: "store=latency:40ms~40ms@0s+2s"},
-		{store: "store=throttle:20%@0s+2s"},
-		{upstream: "upstream=errors:10%@0s+2s", kill: "proxy"},
-		{store: "store=errors:20%@0s+2s"},
-		{store: "store=down:1500ms"},
-		{upstream: "upstream=latency:20ms~10ms@0s+2s", kill: "authorizer"},
-		{store: "store=lost:20%@0s+2s"},
-		{upstream: "upstream=lost:5%@0s+2s"},
-		{store: "store=latency:400ms~300ms@0s+1s", upstream: "upstream=throttle:20%@0s+2s", kill: "proxy"},
-		{}, // a calm one
+	return []struct{ faults, kill string }{
+		{"store=latency:40ms~40ms@0s+2s", ""},
+		{"upstream=latency:60ms~50ms@0s+2s", "proxy"},
+		{"store=throttle:20%@0s+2s", ""},
+		{"upstream=errors:10%@0s+2s", "proxy"},
+		{"upstream=down:1s", ""},
+		{"store=errors:20%@0s+2s", ""},
+		{"store=down:1500ms", ""},
+		{"", "authorizer"},
+		{"store=lost:20%@0s+2s", "proxy"},
+		{"upstream=lost:5%@0s+2s", ""},
+		{"store=latency:400ms~300ms@0s+1s;upstream=throttle:20%@0s+2s", "proxy"},
+		{"store=down:1s;upstream=down:500ms", ""},
+		{"", ""}, // a calm one
 	}
 }
 
-// trouble makes scenes and samples of the resources until ctx ends. An error ends the run.
-func (s *soak) trouble(ctx context.Context, end context.CancelFunc) error {
-	all := scenes()
+// trouble makes scenes, changes the configuration and samples resources until ctx ends. An error ends the run.
+func (s *soak) trouble(ctx context.Context) error {
+	all, told := scenes(), time.Now()
+	every := max(scene, s.For/growth.Most)
+	sampled := time.Time{}
 	for i := 0; ; i++ {
 		if err := s.alive(); err != nil {
-			end()
 			return err
 		}
 		now := all[i%len(all)]
-		if now.store != "" {
-			if f, err := fault.Parse(now.store); err != nil {
-				end()
-				return err
-			} else if _, err := fault.Tell(ctx, s.cloud.DataDir, f); err != nil && ctx.Err() == nil {
-				end()
-				return err
-			}
+		counted, err := s.inject(ctx, now.faults)
+		if err != nil || ctx.Err() != nil {
+			return err
 		}
-		if now.upstream != "" {
-			if err := s.upstream.tell(now.upstream); err != nil {
-				end()
-				return err
-			}
+		changed := make(chan error, 1)
+		go func() { changed <- s.world.Change(ctx, &s.report.Changes) }()
+		over := rest(ctx, scene) != nil
+		if err := <-changed; err != nil {
+			return err
 		}
-		if rest(ctx, scene) != nil {
-			return nil
+		s.giveKeys()
+		if err := counted(); err != nil || over {
+			return err
 		}
 		s.report.Scenes++
 		if now.kill != "" && !s.InProcess {
 			s.kill(now.kill)
 		}
-		if i%len(all) == len(all)-1 { // the calm one has just been
-			if err := s.sample(); err != nil {
-				end()
-				return err
-			}
-			s.say("%d scenes: %s", i+1, s.tallies())
+		if time.Since(sampled) >= every {
+			sampled = time.Now()
+			s.sample(ctx)
+		}
+		if time.Since(told) >= progress {
+			told = time.Now()
+			s.say("%s of %s, %d scenes: %s", time.Since(s.report.Began).Round(time.Second), s.For, i+1, s.tallies())
 		}
 	}
 }
 
-// kill kills an instance of a function, whatever it is doing.
-func (s *soak) kill(function string) {
-	pids, err := s.instances(function)
-	if err != nil || len(pids) == 0 {
-		return
+// inject makes the faults of a scene; counted adds what they hit to the report, once they are over.
+func (s *soak) inject(ctx context.Context, texts string) (counted func() error, err error) {
+	none := func() error { return nil }
+	if texts == "" {
+		return none, nil
 	}
-	if syscall.Kill(pids[0], syscall.SIGKILL) == nil {
+	faults, err := fault.ParseAll(strings.Split(texts, ";"))
+	if err != nil {
+		return none, err
+	}
+	for _, f := range faults {
+		if f.Target == fault.Store {
+			s.report.StoreFaults++
+			_, err = fault.Tell(ctx, s.cloud.DataDir, f)
+		} else {
+			err = s.upstream.Inject(f)
+		}
+		if err != nil && ctx.Err() == nil {
+			return none, fmt.Errorf("make a fault: %w", err)
+		}
+	}
+	return func() error {
+		store, err := fault.Tell(context.WithoutCancel(ctx), s.cloud.DataDir)
+		if err != nil {
+			return err
+		}
+		for _, f := range faults {
+			stand := store
+			if f.Target == fault.Upstream {
+				stand = s.upstream.Faults()
+			}
+			for n := len(stand) - 1; n >= 0; n-- { // the last one with this text is ours
+				if stand[n].Fault == f.String() {
+					s.report.Faults[string(f.Target)+" "+string(f.Kind)] += stand[n].Hits
+					break
+				}
+			}
+		}
+		return nil
+	}, nil
+}
+
+// kill kills an instance of a function, whatever it is doing; never the oldest, which shows whether an instance grows.
+func (s *soak) kill(function string) {
+	if pids, err := s.instances(function); err == nil && len(pids) > 1 && syscall.Kill(pids[1], syscall.SIGKILL) == nil {
 		s.report.Kills[function]++
 	}
 }
 
 // instances lists the processes of a function, the oldest first.
 func (s *soak) instances(function string) ([]int, error) {
-	tree, err := proc.Tree(s.cloud.PID)
+	all, err := growth.Look(s.cloud.PID)
 	if err != nil {
 		return nil, err
 	}
 	var pids []int
-	for _, p := range tree {
-		if role(p) == function {
+	for _, p := range all {
+		if p.Role == function {
 			pids = append(pids, p.PID)
 		}
 	}
 	return pids, nil
-}
-
-// role names what a process of the cloud is: a function, the engine, or the cloud itself.
-func role(p proc.Process) string {
-	if p.Name != "bootstrap" {
-		return p.Name
-	}
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
-	if err != nil {
-		return "" // it has just ended
-	}
-	program, _, _ := bytes.Cut(line, []byte{0})
-	return filepath.Base(filepath.Dir(string(program)))
-}
-
-// goroutines ends an instance in such a way that it writes its goroutines into its log, and counts them. Go does so on
-// SIGQUIT, without a line of code in the function. -1: there is no such instance.
-func (s *soak) goroutines(ctx context.Context, function string) (int, error) {
-	pids, err := s.instances(function)
-	if err != nil || len(pids) == 0 {
-		return -1, err
-	}
-	path := filepath.Join(s.cloud.DataDir, "logs", function+".log")
-	before, err := os.Stat(path)
-	if err != nil {
-		return -1, fmt.Errorf("find the log of %s: %w", function, err)
-	}
-	if err := syscall.Kill(pids[0], syscall.SIGQUIT); err != nil {
-		return -1, fmt.Errorf("ask %s for its goroutines: %w", function, err)
-	}
-	for range 100 {
-		if err := syscall.Kill(pids[0], 0); err != nil {
-			break
-		}
-		if err := rest(ctx, 50*time.Millisecond); err != nil {
-			return -1, err
-		}
-	}
-	log, err := os.ReadFile(path) // #nosec G304 -- of our own cloud
-	if err != nil {
-		return -1, fmt.Errorf("read the log of %s: %w", function, err)
-	}
-	n := 0
-	for line := range strings.Lines(string(log[min(before.Size(), int64(len(log))):])) {
-		if strings.HasPrefix(line, "goroutine ") && strings.HasSuffix(strings.TrimSpace(line), ":") {
-			n++
-		}
-	}
-	return n, nil
 }
