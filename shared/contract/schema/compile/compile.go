@@ -161,8 +161,12 @@ func (c *compiler) schema(t target, s scope) program.ID {
 		if !plain {
 			break
 		}
-		if to.node == nil || hops > maxHops {
-			return program.Any // nowhere, or in a circle: the walk has told
+		if to.node == nil {
+			return program.Any // nowhere: the walk has told
+		}
+		if hops > maxHops {
+			c.includes(t.at)
+			return program.Any
 		}
 		t = to
 	}

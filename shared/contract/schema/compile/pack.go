@@ -271,14 +271,19 @@ func (c *compiler) breakCircles() {
 			switch to := edge.Slot(); state[to] {
 			case 1:
 				*edge = program.Any
-				c.find("schema-includes-itself", c.about[top.slot].at, "Let the schema refer to itself only inside a property or an element.",
-					"the schema includes itself; the inclusion is left out")
+				c.includes(c.about[top.slot].at)
 			case 0:
 				state[to] = 1
 				stack = append(stack, frame{to, inPlace(&c.nodes[to])})
 			}
 		}
 	}
+}
+
+// includes tells of a schema that includes itself.
+func (c *compiler) includes(at *tree.Path) {
+	c.find("schema-includes-itself", at, "Let the schema refer to itself only inside a property or an element.",
+		"the schema includes itself; the inclusion is left out")
 }
 
 // inPlace lists the references of a node that hold for the same value.

@@ -105,7 +105,7 @@ func (e *Expression) row(tree *syntax.Regexp) bool {
 // part adds what a part of a row stands for.
 func (e *Expression) part(re *syntax.Regexp) bool {
 	low, high, one := 1, 1, re
-	switch re.Op { //nolint:exhaustive // all others are no part of a row
+	switch re.Op {
 	case syntax.OpStar:
 		low, high = 0, -1
 	case syntax.OpPlus:
@@ -163,7 +163,7 @@ func (e *Expression) add(r run, low, high int) bool {
 // class makes a run of the ranges of a class. Beyond the first 128 characters it has all or none; else low is -1.
 func class(ranges []rune) run {
 	r := run{}
-	for i := 0; i < len(ranges); i += 2 {
+	for i := 0; i+1 < len(ranges); i += 2 {
 		from, to := ranges[i], ranges[i+1]
 		if to >= utf8.RuneSelf {
 			if from > utf8.RuneSelf || to != utf8.MaxRune {
