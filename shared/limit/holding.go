@@ -13,6 +13,8 @@ type Options struct {
 	Instance string        // no other instance has it, now or ever
 	Skew     time.Duration // how far this instance's clock may be off; see the package
 
+	Unpaced bool // it never waits between two writes: for tests whose clock stands still
+
 	steps *steps // that the instance made, of all counters: no two have the same ID
 }
 
@@ -49,6 +51,7 @@ type receipt struct {
 type Holding struct {
 	options Options
 	terms   terms
+	changes int // of the terms
 	claim   decision.Claim
 	state   State    // as last seen
 	seen    int64    // when, ns since the Unix epoch; 0 if never
@@ -60,8 +63,11 @@ type Holding struct {
 	dropped *write   // was lost and then given up
 	pace    pace
 	outage  outage
-	foreign int64 // since when the TAT was seen to be of other terms, ns since the Unix epoch; 0 if it is not
+	foreign foreign
 }
+
+// foreign is a TAT that other terms have left, and since when it was seen, ns since the Unix epoch.
+type foreign struct{ tat, since int64 }
 
 // batch is rate units and until when they may be spent.
 type batch struct{ n, until int64 }
@@ -137,7 +143,8 @@ func (h *Holding) agree(claim *decision.Claim) error {
 	if h.terms.countsQuota() && t.quota.most < h.terms.quota.most { // what a larger plan has leased is not for a smaller one
 		h.units.n, h.units.aside = 0, h.units.aside+h.units.n
 	}
-	h.claim, h.terms, h.foreign = *claim, t, 0
+	h.claim, h.terms, h.foreign = *claim, t, foreign{}
+	h.changes++
 	h.rates = [2]batch{} // of another rate
 	return nil
 }

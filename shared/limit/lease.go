@@ -10,8 +10,9 @@ const (
 	forgotten  = 5 * time.Second        // what was spent so long ago says nothing about now
 	trusted    = 5 * time.Minute        // a State that was seen longer ago refuses nobody without asking the store
 	largest    = 1 << 20                // units of one lease
-	writesEach = 800                    // writes a second that all instances together make on one counter, about
-	longest    = 100 * time.Millisecond // pause between two writes of an instance
+	writesEach = 480                    // writes a second that all instances together make on one counter, about
+	longest    = 200 * time.Millisecond // pause between two writes of an instance
+	missed     = time.Millisecond       // pause after writes that others forestalled, doubled with each
 	staleness  = time.Second            // how long some instances may go by an earlier plan (promise 2)
 )
 
@@ -41,10 +42,13 @@ func (p *pace) want(need, at int64) int64 {
 // wrote notes a write. The more instances write, the longer each one waits before it writes again, so that all together stay
 // below what one item can take. Their number is that of the marks of late, and where these do not suffice it is guessed from
 // what others took since our last write.
-func (p *pace) wrote(at, units, others int64, live int) {
-	instances := int64(live)
-	if p.lease > 0 && others > 0 && live >= own {
+func (p *pace) wrote(at, units, others int64, seen Seen) {
+	instances := seen.writers()
+	if p.lease > 0 && others > 0 && instances >= own {
 		instances = max(instances, 1+others/p.lease)
+	}
+	if p.misses > 0 && instances > 1 { // it took two writes or more
+		instances *= 2
 	}
 	p.rest(at, instances)
 	p.since, p.used, p.lease, p.misses = at, 0, units, 0
@@ -57,11 +61,11 @@ func (p *pace) rest(at, instances int64) {
 	}
 }
 
-// refused notes a write that was not applied, since others had written: the more of them in a row, the longer until the next.
-func (p *pace) refused(at int64, live int) {
-	p.misses = min(p.misses+1, 6)
-	if p.misses > 1 { // the first one may have guessed badly, for want of knowing
-		p.rest(at, int64(live))
-		p.next = max(p.next, at+min(int64(longest), int64(time.Millisecond)<<p.misses))
+// refused notes a write that was not applied, since others had written. The next one knows what they left, so it is made at
+// once; if it is forestalled as well, it takes ever longer until the next two.
+func (p *pace) refused(at int64, seen Seen) {
+	if p.misses = min(p.misses+1, 8); p.misses%2 == 0 {
+		p.rest(at, 2*seen.writers())
+		p.next = max(p.next, at+min(int64(longest), int64(missed)<<p.misses))
 	}
 }

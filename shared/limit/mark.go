@@ -15,9 +15,9 @@ const (
 
 const (
 	serialBits = 32               // of a Mark: when the step was made, in ms, so that a number comes again after 49 days
-	live       = time.Second      // whoever wrote so lately writes now
+	live       = 2 * time.Second  // whoever wrote so lately, by clocks that are off, writes now
 	stale      = 10 * time.Second // a place that nobody wrote to for so long may be taken over
-	candidates = 8                // stale places among which the oldest is taken
+	candidates = 4                // stale places among which the oldest is taken
 )
 
 // Mark is the ID of a step: the number of the instance that made it (27 bits) and when it did. 0 is none.
@@ -66,7 +66,15 @@ type Seen struct {
 	Mark      Mark // in the place of the step
 	Spare     int  // a place that could be taken in its stead
 	SpareMark Mark // what is there
-	Live      int  // instances that wrote in the last second
+	Live      int  // instances that wrote of late
+}
+
+// writers is how many instances write: at least as many as have a place, if no place is left.
+func (s Seen) writers() int64 {
+	if s.Spare >= own {
+		return int64(max(s.Live, own))
+	}
+	return int64(s.Live)
 }
 
 // See tells what the maker of a step should know of the marks. Stores answer with it.
@@ -88,9 +96,10 @@ func (m *Marks) See(s Step) Seen {
 		case i >= own:
 		case m[p] == 0 && (seen.Spare < 0 || seen.SpareMark != 0):
 			seen.Spare, seen.SpareMark = p, 0
-		case m[p] != 0 && age > stale && found < candidates && (seen.Spare < 0 || seen.SpareMark != 0 && seen.SpareMark.from(m[p]) > 0):
-			seen.Spare, seen.SpareMark = p, m[p]
-			found++
+		case m[p] != 0 && age > stale && found < candidates:
+			if found++; seen.Spare < 0 || seen.SpareMark != 0 && seen.SpareMark.from(m[p]) > 0 {
+				seen.Spare, seen.SpareMark = p, m[p]
+			}
 		}
 	}
 	if seen.Spare < 0 {
@@ -111,4 +120,24 @@ func (s Step) Meets(there Mark) bool {
 		return true
 	}
 	return there == s.After
+}
+
+// Item is what a store keeps of one counter, and what it does with it: the meaning of a step that may be a repeated one.
+type Item struct {
+	State State
+	Marks Marks
+}
+
+// Apply does a step once, and tells whoever made it whether it is done.
+func (i *Item) Apply(s Step) (after State, applied bool) {
+	there := &i.Marks[s.Place]
+	if applied = s.ID != 0 && *there == s.ID; !applied {
+		i.State.Seen = Seen{Mark: *there}
+		if after, applied = s.Apply(i.State); applied {
+			i.State, *there = after, s.ID
+		}
+	}
+	after = i.State
+	after.Seen = i.Marks.See(s)
+	return after, applied
 }

@@ -28,7 +28,7 @@ func (o *outage) due(at int64) bool { return o.since != 0 && (at >= o.next || at
 func (h *Holding) Lost(now time.Time) {
 	at := now.UnixNano()
 	if h.lost = h.pending != nil; h.lost {
-		h.pending.shown = true
+		h.pending.lost++
 	}
 	if h.outage.since == 0 {
 		h.outage.since, h.outage.tat = at, h.state.TAT

@@ -17,34 +17,37 @@ type write struct {
 	grant grant
 	at    int64
 	debt  int64 // units of an overdraft that it charges
+	terms int   // under which it was made
 	back  bool  // it gives units back
-	shown bool  // more than once: an earlier one may have been applied
+	lost  int   // how often it was shown in vain: it may have been applied then
 }
 
 // Ask makes the next write, for calls that wait for need units in all, the first of them for first; or with need 0 a renewal
-// ahead of need. The write should not be made before the time given. ok is false if there is nothing to write: Take then
-// says what is said to the calls.
+// ahead of need. If it is too early for a write, notBefore is later than now and there is no Step: ask again then. ok is
+// false if there is nothing to write: Take then says what is said to the calls.
 func (h *Holding) Ask(need, first int64, now time.Time) (s Step, notBefore time.Time, ok bool) {
 	at := now.UnixNano()
 	h.lapse(at)
-	notBefore = time.Unix(0, min(h.pace.next, at+int64(longest)))
+	if next := min(h.pace.next, at+int64(longest)); next > at && !h.options.Unpaced {
+		return Step{}, time.Unix(0, next), true
+	}
 	if h.again(at) {
-		return h.pending.step, notBefore, true
+		return h.pending.step, now, true
 	}
 	if h.outage.debt > 0 && h.terms.countsQuota() {
-		return h.pay(now), notBefore, true
+		return h.pay(now), now, true
 	}
 	w := wish{need: need, first: max(1, first), hand: h.hand(), spent: h.units.spent,
-		adopt: h.foreign != 0 && at-h.foreign > int64(staleness+2*h.options.Skew)}
+		adopt: h.foreign.since != 0 && at-h.foreign.since > int64(staleness+2*h.options.Skew)}
 	w.want = min(h.pace.want(need, at), need+largest)
 	step, g := h.terms.plan(h.state, now, h.options.Skew, w)
 	if step.Empty() && need > 0 { // an old memory says no, or units may have come back: ask as if there were some
 		step, g = h.terms.plan(h.hopeful(need, now), now, h.options.Skew, w)
 	}
 	if step.Empty() {
-		return Step{}, notBefore, false
+		return Step{}, now, false
 	}
-	return h.begin(write{step: step, grant: g, at: at}), notBefore, true
+	return h.begin(write{step: step, grant: g, at: at}), now, true
 }
 
 // hopeful is the State that allows what calls wait for, if the last seen one is too old to refuse them.
@@ -62,6 +65,7 @@ func (h *Holding) hopeful(need int64, now time.Time) State {
 
 // begin puts a write under way.
 func (h *Holding) begin(w write) Step {
+	w.terms = h.changes
 	w.step.ID, w.step.Place = h.options.steps.next(time.Unix(0, w.at)), h.seat.place
 	if w.back || !w.step.Shared() {
 		w.step.After = h.seat.head
@@ -113,11 +117,11 @@ func (h *Holding) Told(after State, applied bool, now time.Time) []Crossing {
 	}
 	if !applied {
 		h.sit(w, after.Seen)
-		if w.shown && !w.back { // an earlier one may still arrive
+		if w.lost > 0 && !w.back { // an earlier one may still arrive
 			h.dropped = w
 		}
 		if !w.back {
-			h.pace.refused(h.seen, after.Seen.Live)
+			h.pace.refused(h.seen, after.Seen)
 		}
 		h.wait(after)
 		h.keep(w)
@@ -127,7 +131,7 @@ func (h *Holding) Told(after State, applied bool, now time.Time) []Crossing {
 	h.outage.debt -= w.debt
 	h.gain(w)
 	if !w.back {
-		h.pace.wrote(w.at, max(w.grant.hand.rate, w.grant.hand.quota), h.others(before, after, w), after.Seen.Live)
+		h.pace.wrote(w.at, max(w.grant.hand.rate, w.grant.hand.quota), h.others(before, after, w), after.Seen)
 	}
 	h.wait(after)
 	return h.crossings(w)
@@ -152,9 +156,9 @@ func (h *Holding) sit(w *write, seen Seen) {
 	}
 }
 
-// gain puts what a write was granted on hand.
+// gain puts what a write was granted on hand. What other terms granted than those of now is not spent, but given back.
 func (h *Holding) gain(w *write) {
-	if w.grant.hand.rate > 0 {
+	if w.grant.hand.rate > 0 && w.terms == h.changes {
 		h.rates = [2]batch{h.rates[1], {w.grant.hand.rate, w.at + int64(lifetime)}}
 		if h.rates[0].n == 0 && h.rates[1].n == 0 {
 			h.rates = [2]batch{}
@@ -162,23 +166,27 @@ func (h *Holding) gain(w *write) {
 	}
 	if w.grant.hand.quota > 0 {
 		h.receive(w.grant)
+		if w.terms != h.changes {
+			h.units.n, h.units.aside = h.units.n-w.grant.hand.quota, h.units.aside+w.grant.hand.quota
+		}
 	}
 }
 
-// look notes since when the TAT is of other terms. It is cut back only once no instance can have these any more: else those
-// of the old plan would undo what calls under the new one were charged.
+// look notes since when the TAT has stood where other terms have left it. It is cut back only once no instance can have these
+// any more: else one of the old plan would undo what calls under the new one were charged. Whoever still has them moves it.
 func (h *Holding) look() {
 	switch {
 	case !h.terms.countsRate() || !h.terms.rate.foreign(h.state.TAT, h.seen):
-		h.foreign = 0
-	case h.foreign == 0:
-		h.foreign = h.seen
+		h.foreign = foreign{}
+	case h.foreign.tat != h.state.TAT:
+		h.foreign = foreign{tat: h.state.TAT, since: h.seen}
 	}
 }
 
-// keep notes units to be given back once more that the store has surely not taken.
+// keep notes units to be given back once more that the store has surely not taken: what must come after was there, or the step
+// was shown only once. If somebody else has taken our place over, an earlier one may have been applied before.
 func (h *Holding) keep(w *write) {
-	if !w.back || w.shown && h.state.Seen.Mark != w.step.After || h.units.until == 0 || h.state.Period != h.units.period {
+	if !w.back || !w.step.Shared() && h.state.Seen.Mark != w.step.After || h.units.until == 0 || h.state.Period != h.units.period {
 		return
 	}
 	n := -w.step.QuotaAdd.Units
@@ -270,21 +278,23 @@ func (h *Holding) Renewable(now time.Time) bool {
 }
 
 // Owes reports whether units are on hand that the store was told to be spent, since a call waited for them that did not take
-// them in the end. Nothing bounds how many there are, so they are given back at once.
-func (h *Holding) Owes() bool { return h.units.aside > 0 || h.units.n > 0 && h.units.spent < 0 }
+// them in the end; or whether that is not known, since the write was not answered, and it was not shown again. Nothing bounds
+// how many there are, so it is settled before the instance may be frozen, if that can be.
+func (h *Holding) Owes() bool {
+	return h.units.aside > 0 || h.units.n > 0 && h.units.spent < 0 || h.lost && h.pending.lost == 1
+}
 
 // Return makes the write that gives quota units back: those that it owes, and those which nobody has spent of for a second;
-// with all, every one, and it tells what was spent. ok is false if there is nothing to write, or a write is under way. What is
+// with all, every one, and it tells what was spent. A write that was not answered is shown again first. ok is false if there is nothing to write, or a write is under way. What is
 // given back can no longer be spent. If Told says that the store did not take it, try again. Rate units are not given back:
 // they flow back by themselves within the same second.
 func (h *Holding) Return(all bool, now time.Time) (s Step, ok bool) {
 	at := now.UnixNano()
 	h.lapse(at)
-	if h.again(at) {
-		s = h.pending.step
-		return s, all
-	}
-	if h.pending != nil {
+	switch {
+	case h.again(at):
+		return h.pending.step, all || h.pending.lost == 1
+	case h.pending != nil:
 		return Step{}, false
 	}
 	u := &h.units
@@ -293,7 +303,13 @@ func (h *Holding) Return(all bool, now time.Time) (s Step, ok bool) {
 		on = u.n
 	}
 	give := u.aside + on
-	if give == 0 && (!all || u.spent == 0) || h.seat.head == 0 && h.seat.place >= own {
+	if give == 0 && (!all || u.spent == 0) {
+		return Step{}, false
+	}
+	if h.seat.place < own && !h.seat.head.sameInstance(h.options.steps.instance) { // take the place first
+		return h.begin(write{step: Step{Expires: h.terms.expires(h.state, u.period, now)}, at: at}), true
+	}
+	if h.seat.place >= own && h.seat.head == 0 {
 		return Step{}, false
 	}
 	add := &QuotaAdd{Period: u.period, Units: -give, Most: unbounded, Risk: -give - u.spent}

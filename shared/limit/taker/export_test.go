@@ -1,9 +1,7 @@
 package taker
 
-import "time"
-
-// Hurry makes a Taker write without pauses, for tests whose clock stands still.
+// Hurry makes a Taker write without pauses, for tests whose clock stands still. It comes before the first call.
 func (t *Taker) Hurry() *Taker {
-	t.pause = func(time.Duration) {}
+	t.options.Unpaced = true
 	return t
 }

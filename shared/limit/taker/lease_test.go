@@ -59,7 +59,7 @@ func TestAHotConsumerIsLeasedUnitsAndCountedExactly(t *testing.T) {
 	if err := k.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s := store.states["sub"]; s.Used != admitted || s.Risk != 0 {
+	if s := store.item("sub").State; s.Used != admitted || s.Risk != 0 {
 		t.Errorf("%+v after %d admitted", s, admitted)
 	}
 }
@@ -122,8 +122,8 @@ func TestACallThatOneCounterRefusesCostsTheOthersNothing(t *testing.T) {
 	if err := k.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if admitted != 3 || store.states["sub"].Used != 9 || store.states["api/orders"].Used != 9 {
-		t.Errorf("%d calls of cost 3 on 10 units: %+v", admitted, store.states)
+	if admitted != 3 || store.item("sub").State.Used != 9 || store.item("api/orders").State.Used != 9 {
+		t.Errorf("%d calls of cost 3 on 10 units: %+v", admitted, store.items)
 	}
 }
 
@@ -223,7 +223,7 @@ func TestWhileTheStoreIsAwayThePlanSaysWhatPasses(t *testing.T) {
 var errAway = errors.New("the store is away")
 
 // lostAnswers is how many units a shelf may have charged while its answers were lost.
-func lostAnswers(s *shelf) int { return int(s.states["sub"].Risk) }
+func lostAnswers(s *shelf) int { return int(s.item("sub").State.Risk) }
 
 func TestEachPartOfAQuotaIsToldOnceWhoeverTakesIt(t *testing.T) {
 	store, now := newShelf(), at(noon)

@@ -265,10 +265,11 @@ func (t *Taker) work(a *account) {
 // write makes one write for an account and answers the calls that it settles. more says that others still wait.
 func (t *Taker) write(a *account) (answered, more bool) {
 	step, pause, returns, ok := t.next(a)
+	for ok && pause > 0 {
+		t.pause(pause)
+		step, pause, returns, ok = t.next(a)
+	}
 	if ok {
-		if pause > 0 {
-			t.pause(pause)
-		}
 		t.apply(a, step, returns)
 	}
 	t.mu.Lock()
@@ -276,8 +277,8 @@ func (t *Taker) write(a *account) (answered, more bool) {
 	return a.serve(t.now()) || !ok, len(a.queue) > 0 || a.back != nil
 }
 
-// next gives the write that is due, after a pause; returns is what gives units back. If there is none although a call waits,
-// the call is refused.
+// next gives the write that is due, or the pause until one is; returns is what gives units back. If there is none although a
+// call waits, the call is refused.
 func (t *Taker) next(a *account) (s limit.Step, pause time.Duration, returns *back, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -309,13 +310,14 @@ func (t *Taker) apply(a *account, step limit.Step, returns *back) {
 	defer t.mu.Unlock()
 	if a.cause = err; err != nil {
 		a.holding.Lost(t.now())
+		t.holders[a], t.owes = struct{}{}, true
 		return
 	}
 	t.crossing = append(t.crossing, a.holding.Told(after, applied, t.now())...)
 	if applied {
 		t.holders[a] = struct{}{}
 	}
-	if returns != nil && (returns.all || !applied) { // there may be more, or somebody had written in between
+	if returns != nil { // there may be more, or somebody had written in between
 		if again, ok := a.holding.Return(returns.all, t.now()); ok {
 			a.back = &back{again, returns.all}
 		}

@@ -24,12 +24,12 @@ import (
 // shelf is a Store that keeps States in memory. Faults and delays are put in front of it by before.
 type shelf struct {
 	mu     sync.Mutex
-	states map[string]limit.State
+	items  map[string]*limit.Item
 	writes int
 	before func(n int) error // n-th write; its error loses the answer after the step was made
 }
 
-func newShelf() *shelf { return &shelf{states: map[string]limit.State{}} }
+func newShelf() *shelf { return &shelf{items: map[string]*limit.Item{}} }
 
 func (s *shelf) Apply(_ context.Context, id string, step limit.Step) (limit.State, bool, error) {
 	s.mu.Lock()
@@ -42,17 +42,21 @@ func (s *shelf) Apply(_ context.Context, id string, step limit.Step) (limit.Stat
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	after, applied := step.Apply(s.states[id])
-	if applied {
-		s.states[id] = after
-	}
+	after, applied := s.item(id).Apply(step)
 	return after, applied, lost
 }
 
 func (s *shelf) used() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.states["sub"].Used
+	return s.item("sub").State.Used
+}
+
+func (s *shelf) item(id string) *limit.Item {
+	if s.items[id] == nil {
+		s.items[id] = &limit.Item{}
+	}
+	return s.items[id]
 }
 
 func fixed(at time.Time) func() time.Time { return func() time.Time { return at } }

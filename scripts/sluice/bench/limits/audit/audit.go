@@ -6,7 +6,8 @@
 //   - of each quota and each calendar period of true time: admitted ≤ limit;
 //   - of each rate and all t1 ≤ t2: admitted(t1, t2) ≤ burst + rate × (t2 − t1 + slack), exactly;
 //   - of each period in which a consumer kept asking, which is one whose last call the quota refused: admitted ≥ 99 % of
-//     the quota, where these count as used: the cost of calls that died, or gave up, while they waited for a write; what was
+//     the quota, where these count as used: the cost of calls that died, or gave up, while they waited for a write; what an
+//     instance that is frozen or ended could not learn to be charged for calls that waited; what was
 //     admitted in the other period within twice the clocks' skew of a boundary, since it is charged to both; and what is
 //     less than the cost of the refused call;
 //   - of each item of the store: the most writes within any one second.

@@ -57,6 +57,7 @@ type count struct {
 	start, end  int64
 	admitted    int64
 	excused     int64 // charged here and spent elsewhere, as the package comment has it
+	doubted     int64 // perhaps charged here, which an instance cannot tell
 	early, late int64 // admitted within the skew behind the start, and before the end
 	refused     bool  // the last call was
 	most        int64 // in force for it
@@ -67,21 +68,8 @@ type count struct {
 
 // tally takes an entry of a counter with a quota.
 func (a *Auditor) tally(c *counter, t *terms, e Entry) {
-	q := c.quota(t.period)
 	near := 2 * int64(a.rules.Skew)
-	if e.At >= q.here.end {
-		a.judge(c, &q.past)
-		late := q.here.late
-		q.past = q.here
-		start, end := t.period.around(e.At)
-		q.here = count{start: start, end: end}
-		if q.past.end == start {
-			q.here.excused = late
-		}
-	}
-	if q.past.end != 0 && e.At >= q.past.end+near {
-		a.judge(c, &q.past)
-	}
+	q := a.turn(c, t, e.At, near)
 	switch e.Fate {
 	case Admitted:
 		a.count(c, q, t, e, near)
@@ -96,6 +84,40 @@ func (a *Auditor) tally(c *counter, t *terms, e Entry) {
 		}
 	case OverRate:
 	}
+}
+
+// turn gives the tally that an instant is counted in.
+func (a *Auditor) turn(c *counter, t *terms, at, near int64) *tally {
+	q := c.quota(t.period)
+	if at >= q.here.end {
+		a.judge(c, &q.past)
+		late := q.here.late
+		q.past = q.here
+		start, end := t.period.around(at)
+		q.here = count{start: start, end: end}
+		if q.past.end == start {
+			q.here.excused = late
+		}
+	}
+	if q.past.end != 0 && at >= q.past.end+near {
+		a.judge(c, &q.past)
+	}
+	return q
+}
+
+// Doubt takes that an instance does not know whether more units were charged, or fewer, since the store did not answer it.
+// As long as it does not it may as well be dead: what is in doubt when a period is judged counts as used.
+func (a *Auditor) Doubt(at int64, item, terms int, units int64) {
+	t := &a.terms[terms]
+	if t.most == 0 {
+		return
+	}
+	q := a.turn(&a.counters[item], t, at, 2*int64(a.rules.Skew))
+	p := &q.here
+	if p.doubted+units < 0 {
+		p = &q.past
+	}
+	p.doubted = max(0, p.doubted+units)
 }
 
 // count takes an admitted entry of the present period.
@@ -124,7 +146,7 @@ func (a *Auditor) judge(c *counter, p *count) {
 		return
 	}
 	a.found.Periods++
-	used := done.admitted + done.excused + done.cost - 1
+	used := done.admitted + done.excused + done.doubted + done.cost - 1
 	use := min(1, float64(used)/float64(done.most))
 	a.found.WorstUse = min(a.found.WorstUse, use)
 	a.found.WorstRawUse = min(a.found.WorstRawUse, float64(done.admitted)/float64(done.most))
@@ -134,7 +156,7 @@ func (a *Auditor) judge(c *counter, p *count) {
 	}
 	if short {
 		a.fault(Violation{Rule: Waste, At: done.at, Call: done.call, Counter: c.name, Detail: fmt.Sprintf(
-			"a call of cost %d is refused, with %d of %d admitted since %s, and %d excused", done.cost, done.admitted, done.most, stamp(done.start), done.excused)})
+			"a call of cost %d is refused, with %d of %d admitted since %s, and %d excused", done.cost, done.admitted, done.most, stamp(done.start), done.excused+done.doubted)})
 	}
 }
 

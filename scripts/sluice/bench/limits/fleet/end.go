@@ -115,7 +115,7 @@ func (w *world) leave(i *instance) {
 		}
 		if !h.writing {
 			if step, ok := h.m.Return(true, w.clock(i)); ok {
-				w.fly(i, counter, step, w.now)
+				w.fly(i, counter, step)
 			}
 		}
 		busy = busy || h.writing
@@ -147,7 +147,8 @@ func (w *world) giveBack(i *instance) {
 			i.owes = true // maybe: look again behind the write
 		default:
 			if step, ok := h.m.Return(false, w.clock(i)); ok {
-				w.fly(i, counter, step, w.now)
+				i.owes = true // and here
+				w.fly(i, counter, step)
 			}
 		}
 	}

@@ -39,6 +39,7 @@ type holding struct {
 	writing bool
 	away    bool    // the last write was not answered
 	tries   int     // writes since a call was answered
+	doubt   int64   // units of a write that was not answered
 	queue   []int32 // slots whose calls wait, in order of arrival
 }
 

@@ -9,8 +9,7 @@ import (
 // What shared/dynamo does about an attempt that fails.
 const (
 	attempts = 3
-	patience = time.Second            // for the answer to one
-	longest  = 100 * time.Millisecond // that a write is put off
+	patience = time.Second // for the answer to one
 
 	abandoned = 16 // one in so many writes is not waited for before the freeze
 )
@@ -24,6 +23,7 @@ type flight struct {
 	events  int // that are still to come; it is free again when there are none
 	landed  bool
 	awaited bool // its instance is not frozen before it lands
+	early   bool // no write yet: its time has not come, and it is planned then
 
 	after   limit.State // what the store answers to the present attempt
 	applied bool
@@ -80,8 +80,12 @@ func (w *world) work(i *instance, counter int) {
 			need, first = 1, 1 // to see whether the store is back
 		}
 		step, notBefore, ok := h.m.Ask(need, first, now)
+		if wait := int64(notBefore.Sub(now)); ok && wait > 0 {
+			w.plan(w.board(flight{from: i, counter: counter, early: true}), sent, w.now+wait)
+			return
+		}
 		if ok {
-			w.fly(i, counter, step, w.now+int64(max(0, min(notBefore.Sub(now), longest))))
+			w.fly(i, counter, step)
 			return
 		}
 		if len(h.queue) == 0 {
@@ -123,30 +127,44 @@ func (w *world) unqueue(i *instance, h *holding) int {
 }
 
 // fly sends a step.
-func (w *world) fly(i *instance, counter int, step limit.Step, at int64) {
+func (w *world) fly(i *instance, counter int, step limit.Step) {
 	i.holdings[counter].writing = true
-	id := w.flights.take()
-	f := &w.flights.all[id]
-	f.from, f.counter, f.step, f.attempt = i, counter, step, 1
+	w.depart(w.board(flight{from: i, counter: counter, step: step, attempt: 1}))
+}
+
+// board gives a flight its number.
+func (w *world) board(f flight) int {
 	if f.awaited = w.random.IntN(abandoned) > 0; f.awaited {
-		i.air++
+		f.from.air++
 	}
-	if at > w.now {
-		w.plan(id, sent, at)
-		return
-	}
-	w.depart(id)
+	id := w.flights.take()
+	w.flights.all[id] = f
+	return id
 }
 
 // send is a write whose time has come.
 func (w *world) send(id int, attempt uint64) {
-	f := &w.flights.all[id]
 	if w.held(id, event{at: w.now, kind: sent, on: int32(id), number: attempt}) { // #nosec G115 -- few are in the air at once
+		return
+	}
+	if f := w.flights.all[id]; f.early {
+		w.land(id)
+		w.work(f.from, f.counter)
 		return
 	}
 	w.depart(id)
 	w.done(id)
-	_ = f
+}
+
+// land is the end of a flight.
+func (w *world) land(id int) {
+	f := &w.flights.all[id]
+	f.landed = true
+	if f.awaited {
+		f.from.air--
+		f.from.awake = max(f.from.awake, w.now)
+	}
+	w.done(id)
 }
 
 // held keeps an event of a flight for an instance that is frozen, and drops it with one that has ended.
@@ -240,14 +258,10 @@ func (w *world) answer(id int, attempt uint64, ok bool) {
 		return
 	}
 	i, counter, after, applied := f.from, f.counter, f.after, f.applied
-	f.landed = true
-	if f.awaited {
-		i.air--
-		i.awake = max(i.awake, w.now)
-	}
-	w.done(id)
+	w.land(id)
 	h := &i.holdings[counter]
 	h.away = !ok
+	w.doubt(h, counter, f.step, !ok)
 	if ok {
 		if w.Trace != nil {
 			w.trace("%s: told applied %v, %+v", i.name, applied, after)
@@ -256,8 +270,26 @@ func (w *world) answer(id int, attempt uint64, ok bool) {
 	} else {
 		w.trace("%s: lost", i.name)
 		h.m.Lost(w.clock(i))
+		i.owes = true
 	}
 	w.settle(i, counter)
+}
+
+// doubt tells the audit what nobody knows to be charged, since an instance was not answered, until it is. Units at risk are
+// accounted for anyway.
+func (w *world) doubt(h *holding, counter int, s limit.Step, lost bool) {
+	cost := int64(0)
+	switch {
+	case !lost:
+	case s.QuotaAdd != nil:
+		cost = max(0, s.QuotaAdd.Units-max(0, s.QuotaAdd.Risk))
+	case s.QuotaReset != nil:
+		cost = max(0, s.QuotaReset.Units-s.QuotaReset.Risk)
+	}
+	if cost != h.doubt {
+		w.audit.Doubt(w.now, counter, w.claims[counter][0].terms, cost-h.doubt)
+		h.doubt = cost
+	}
 }
 
 // settle goes on after a write.
