@@ -12,9 +12,9 @@ package fold
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"sluice/shared/usage"
@@ -76,26 +76,45 @@ const (
 	maxRefused = 8
 )
 
-// Folder folds. It keeps nothing between runs and is safe for concurrent use.
-type Folder struct{ deps Deps }
+// Folder folds. Between runs it keeps nothing but since when they fail. It is safe for concurrent use.
+type Folder struct {
+	deps Deps
+
+	mu   sync.Mutex
+	away time.Time // when the first of the runs failed that have failed since; zero if the last one did not
+}
 
 // New makes a Folder.
 func New(d Deps) *Folder { return &Folder{deps: d} }
 
 // Handle is one run: it folds until nothing waits, or until the time of ctx is nearly used up; then Remaining is not 0. The
-// error is that of the store (problem.Unavailable and such); what the report counts has been folded all the same, and the
-// next run goes on with the rest.
+// error is that of the store (problem.Unavailable and such), in one line; what the report counts has been folded all the
+// same, and the next run goes on with the rest. The log tells of the first of several failing runs, and of their end.
 func (f *Folder) Handle(ctx context.Context, _ Event) (Report, error) {
 	soon, cancel := early(ctx)
 	defer cancel()
 	r := &run{Deps: f.deps, soon: soon.Done(), aside: make(map[string]fate)}
 	r.drain(ctx)
-	if err := errors.Join(r.misses...); err != nil {
-		f.deps.Log.ErrorContext(ctx, "usage is not folded completely", "report", r.report, "error", err)
-		return r.report, fmt.Errorf("fold usage: %w", err)
+	err := r.missed()
+	f.tell(ctx, r.report, err)
+	return r.report, err
+}
+
+// tell logs how a run went.
+func (f *Folder) tell(ctx context.Context, report Report, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now, away := f.deps.Now(), f.away
+	switch {
+	case err == nil && away.IsZero():
+		f.deps.Log.InfoContext(ctx, "usage is folded", "report", report)
+	case err == nil:
+		f.away = time.Time{}
+		f.deps.Log.InfoContext(ctx, "usage is folded again", "after_seconds", int(now.Sub(away)/time.Second), "report", report)
+	case away.IsZero():
+		f.away = now
+		f.deps.Log.ErrorContext(ctx, "usage is not folded completely; the next line tells when it is", "report", report, "error", err)
 	}
-	f.deps.Log.InfoContext(ctx, "usage is folded", "report", r.report)
-	return r.report, nil
 }
 
 // early is a context that ends when a run should stop: store calls go on with the other one.
@@ -156,6 +175,19 @@ func (r *run) stopped() bool {
 		return true
 	default:
 		return len(r.misses) > maxMisses
+	}
+}
+
+// missed is what the store could not do, nil if it could do all. The first fault speaks for the others: they are mostly the
+// same.
+func (r *run) missed() error {
+	switch n := len(r.misses); n {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("fold usage: %w", r.misses[0])
+	default:
+		return fmt.Errorf("fold usage: %w (and %d more such faults)", r.misses[0], n-1)
 	}
 }
 

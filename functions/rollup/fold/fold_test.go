@@ -280,6 +280,26 @@ func TestAStoreThatIsAwayEndsTheRunSoon(t *testing.T) {
 	}
 }
 
+func TestAnOutageIsTwoLinesHoweverManyRunsItFails(t *testing.T) {
+	var log bytes.Buffer
+	store := newMemory()
+	put(t, store.table(), record("r1", "orders", noon, 1))
+	var away error
+	f := folder(faulty{Store: store, before: func(string) error { return away }}, &log)
+	for n := range 20 {
+		away = nil
+		if n >= 5 && n < 15 {
+			away = problem.New(problem.Unavailable, "away")
+		}
+		if _, err := f.Handle(t.Context(), fold.Event{}); (err != nil) != (away != nil) || err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("run %d: %v", n, err)
+		}
+	}
+	if errs, again := strings.Count(log.String(), "not folded"), strings.Count(log.String(), "folded again"); errs != 1 || again != 1 {
+		t.Errorf("%d lines of an outage, %d of its end:\n%s", errs, again, &log)
+	}
+}
+
 func TestARunStopsBeforeItsTimeIsUpAndSaysWhatRemains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory()

@@ -57,9 +57,16 @@ func (c *cloud) startSchedules(context.Context) error {
 				input = "{}"
 			}
 			running.Go(func() {
+				failing := false // said once, not with each run
 				schedule.Run(ctx, schedule.AtMost(e, c.ScheduleEvery), time.Now, func(ctx context.Context) {
-					if err := c.functions.call(ctx, f.ID, []byte(input)); err != nil && ctx.Err() == nil {
+					switch err := c.functions.call(ctx, f.ID, []byte(input)); {
+					case ctx.Err() != nil:
+					case err != nil && !failing:
+						failing = true
 						c.out.say("schedule %s.%s: %v", f.ID, s.Name, err)
+					case err == nil && failing:
+						failing = false
+						c.out.say("schedule %s.%s works again", f.ID, s.Name)
 					}
 				})
 			})
