@@ -56,20 +56,9 @@ func (c *cloud) startSchedules(context.Context) error {
 			if input == "" {
 				input = "{}"
 			}
-			running.Go(func() {
-				failing := false // said once, not with each run
-				schedule.Run(ctx, schedule.AtMost(e, c.ScheduleEvery), time.Now, func(ctx context.Context) {
-					switch err := c.functions.call(ctx, f.ID, []byte(input)); {
-					case ctx.Err() != nil:
-					case err != nil && !failing:
-						failing = true
-						c.out.say("schedule %s.%s: %v", f.ID, s.Name, err)
-					case err == nil && failing:
-						failing = false
-						c.out.say("schedule %s.%s works again", f.ID, s.Name)
-					}
-				})
-			})
+			call := schedule.Telling(func(ctx context.Context) error { return c.functions.call(ctx, f.ID, []byte(input)) },
+				func(format string, args ...any) { c.out.say("schedule "+f.ID+"."+s.Name+" "+format, args...) })
+			running.Go(func() { schedule.Run(ctx, schedule.AtMost(e, c.ScheduleEvery), time.Now, call) })
 		}
 	}
 	return nil

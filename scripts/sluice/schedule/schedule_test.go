@@ -2,6 +2,9 @@ package schedule_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -101,4 +104,21 @@ func FuzzParseNeverPanicsAndNextIsLater(f *testing.F) {
 			t.Errorf("%s is due at %s", s, next)
 		}
 	})
+}
+
+func TestAScheduleThatFailsSaysSoOnceAndWhenItWorksAgain(t *testing.T) {
+	var said []string
+	var fault error
+	ctx, end := context.WithCancel(t.Context())
+	call := schedule.Telling(func(context.Context) error { return fault },
+		func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+	for _, fault = range []error{nil, errors.New("away"), errors.New("away"), errors.New("still"), nil, nil, errors.New("again")} {
+		call(ctx)
+	}
+	end()
+	fault = nil
+	call(ctx) // it ended with us
+	if want := []string{"fails: away", "works again", "fails: again"}; !slices.Equal(said, want) {
+		t.Errorf("said %q, want %q", said, want)
+	}
 }
