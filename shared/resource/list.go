@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"sluice/shared/catalog"
 	"sluice/shared/resource/shape"
 )
@@ -36,8 +34,8 @@ func (c *Call) Limit() int {
 }
 
 // PageSchema is the schema of a page of a list.
-func PageSchema(item func() *huma.Schema) func() *huma.Schema {
-	return func() *huma.Schema {
+func PageSchema(item func() *shape.Schema) func() *shape.Schema {
+	return func() *shape.Schema {
 		return shape.Object("One page of a list.",
 			shape.Field{Name: "items", Schema: shape.List("", item(), 0), Always: true},
 			shape.Field{Name: "next", Schema: shape.Text("The cursor of the following page; empty at the end.", maxCursor), Always: true})
@@ -46,7 +44,7 @@ func PageSchema(item func() *huma.Schema) func() *huma.Schema {
 
 // PageAnswer is the answer of a list whose items have the named schema.
 func PageAnswer(name string) *Answer {
-	return &Answer{Schema: PageSchema(func() *huma.Schema { return shape.Ref(name) }), Name: name + "Page"}
+	return &Answer{Schema: PageSchema(func() *shape.Schema { return shape.Ref(name) }), Name: name + "Page"}
 }
 
 // PageOf answers with one page of a list.

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"sluice/shared/catalog"
 	"sluice/shared/problem"
 	"sluice/shared/resource/shape"
@@ -65,24 +63,24 @@ const (
 // Param is a query parameter.
 type Param struct {
 	Name   string
-	Schema *huma.Schema
+	Schema *shape.Schema
 	Needed bool
 }
 
 // Body is what an operation reads. A body with a Schema is JSON and is checked against it; one without is any text of at
 // most MaxDocument bytes, and the handler judges it.
 type Body struct {
-	Schema   func() *huma.Schema // made when it is needed, which is not when a function starts
-	Name     string              // of the schema in the document
-	Media    []string            // nil: JSON
+	Schema   func() *shape.Schema // made when it is needed, which is not when a function starts
+	Name     string               // of the schema in the document
+	Media    []string             // nil: JSON
 	Example  any
 	Optional bool // an empty body stands for {}
 }
 
 // Answer is what an operation answers with. Media other than JSON are not described further.
 type Answer struct {
-	Schema func() *huma.Schema // only the document needs it
-	Name   string              // of the schema in the document; "" keeps it where it is
+	Schema func() *shape.Schema // only the document needs it
+	Name   string               // of the schema in the document; "" keeps it where it is
 	Media  []string
 }
 
@@ -135,7 +133,7 @@ var (
 )
 
 // described is a schema that is made when it is first needed.
-type described func() *huma.Schema
+type described func() *shape.Schema
 
 // MarshalJSON makes and writes it.
 func (d described) MarshalJSON() ([]byte, error) { return d().MarshalJSON() }
@@ -143,7 +141,7 @@ func (d described) MarshalJSON() ([]byte, error) { return d().MarshalJSON() }
 func prepare(op Operation) *operation {
 	o := &operation{Operation: op, pattern: op.Method + " " + op.Path, names: op.PathNames(), query: make(map[string]checkedParam, len(op.Query))}
 	for _, p := range op.Query {
-		o.query[p.Name] = checkedParam{strictjson.NewSchema(p.Schema), p.Schema.Type == huma.TypeInteger}
+		o.query[p.Name] = checkedParam{strictjson.NewSchema(p.Schema), p.Schema.Type == shape.TypeInteger}
 	}
 	if op.Body != nil && op.Body.Schema != nil {
 		o.body = strictjson.NewSchema(described(op.Body.Schema))

@@ -26,6 +26,7 @@ func reserved() []only {
 		{pkg: "github.com/aws/aws-lambda-go/lambda", mains: true, tests: []string{"scripts/sluice"}, what: "the Lambda runtime"},
 		{pkg: "github.com/santhosh-tekuri/jsonschema", folders: []string{"test"}, tests: []string{"functions", "shared", "scripts"},
 			what: "a validator that takes each cold start 5 ms"},
+		{pkg: "github.com/danielgtaylor/huma", folders: []string{"shared/resource/document", "scripts/openapi"}, what: "the document's writer"},
 		{pkg: "github.com/awslabs/aws-lambda-go-api-proxy", folders: []string{"shared/gatewayevent"}, what: "the HTTP adapter"},
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"sluice/shared/catalog"
 	"sluice/shared/resource/shape"
 )
@@ -43,7 +41,7 @@ func slug(name, description string, access shape.Access) shape.Field {
 	return shape.Field{Name: name, Access: access, Needed: true, Schema: shape.Matching(description, catalog.SlugPattern)}
 }
 
-func given(name string, s *huma.Schema) shape.Field {
+func given(name string, s *shape.Schema) shape.Field {
 	return shape.Field{Name: name, Schema: s, Access: shape.Given}
 }
 
@@ -56,7 +54,7 @@ func contacts() shape.Field {
 }
 
 // words is a list of single words.
-func words(description string) *huma.Schema {
+func words(description string) *shape.Schema {
 	word := shape.Matching("", `^[^ \t\r\n]+$`)
 	most := nameLength
 	word.MaxLength = &most

@@ -1,15 +1,13 @@
 package describe
 
 import (
-	"github.com/danielgtaylor/huma/v2"
-
 	"sluice/shared/catalog"
 	"sluice/shared/resource/shape"
 )
 
 // What resources say about traffic: how much of it passes, and how it reaches an upstream.
 
-func rate(description string) *huma.Schema {
+func rate(description string) *shape.Schema {
 	return shape.Object(description,
 		shape.Needed("requests", shape.Whole("How many units …", 1, Largest)),
 		shape.Needed("seconds", shape.Whole("… in how many seconds, on average.", 1, 86_400)),
@@ -17,7 +15,7 @@ func rate(description string) *huma.Schema {
 		shape.Optional("shadow", shadow()))
 }
 
-func quota(description string) *huma.Schema {
+func quota(description string) *shape.Schema {
 	return shape.Object(description,
 		shape.Needed("requests", shape.Whole("How many units.", 1, Largest)),
 		shape.Needed("period", shape.OneOf("Per what.", catalog.Day, catalog.Month)),
@@ -25,11 +23,11 @@ func quota(description string) *huma.Schema {
 		shape.Optional("shadow", shadow()))
 }
 
-func shadow() *huma.Schema {
+func shadow() *shape.Schema {
 	return shape.Boolean("It refuses nothing: it counts, and reports what it would have refused.")
 }
 
-func limitsOf(description string) *huma.Schema {
+func limitsOf(description string) *shape.Schema {
 	return shape.Object(description+" A rate, a quota or both.",
 		shape.Optional("rate", rate("A token bucket.")), shape.Optional("quota", quota("Units per calendar period in UTC.")))
 }
@@ -59,7 +57,7 @@ func Plan() shape.Model {
 }
 
 // upstream is where a version's calls go. Its members together have a bound that no schema can say; see catalog.MaxUpstream.
-func upstream() *huma.Schema {
+func upstream() *shape.Schema {
 	return shape.Object("Where its calls go; all of it has at most 2560 bytes.",
 		shape.Needed("url", address("http or https; may have a path, but no query and no credential.")),
 		shape.Optional("timeout_ms", shape.Whole("0 means 10000.", 0, catalog.MaxTimeoutMs)),
@@ -91,7 +89,7 @@ func upstream() *huma.Schema {
 }
 
 // address is an upstream's URL, as far as a pattern can say it.
-func address(description string) *huma.Schema {
+func address(description string) *shape.Schema {
 	s := shape.Text(description, SummaryLength)
 	s.Pattern = `^https?://`
 	return s

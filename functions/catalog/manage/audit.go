@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"sluice/shared/catalog"
 	"sluice/shared/policy"
 	"sluice/shared/problem"
@@ -26,12 +24,12 @@ func (m *manager) audit() []resource.Operation {
 		Status: []int{http.StatusOK}, Answer: &resource.Answer{Name: "AuditPage", Schema: resource.PageSchema(entrySchema)}, Handle: m.listAudit}}
 }
 
-func actorSchema() *huma.Schema {
+func actorSchema() *shape.Schema {
 	return shape.Object("Who did it.", shape.Needed("id", shape.Text("Of the admin key, or `system`.", 0)), shape.Optional("name", shape.Text("", 0)),
 		shape.Needed("role", shape.Text("", 0)), shape.Optional("team", shape.Text("", 0)))
 }
 
-func entrySchema() *huma.Schema {
+func entrySchema() *shape.Schema {
 	return shape.Object("One change.", shape.Needed("id", shape.Text("", 0)), shape.Needed("at", shape.Time("")), shape.Needed("actor", actorSchema()),
 		shape.Needed("action", shape.Text("`team.create`, `version.transition` …", 0)),
 		shape.Needed("resource", shape.Object("What was changed.", shape.Needed("kind", shape.Text("", 0)), shape.Needed("id", shape.Text("", 0)))),

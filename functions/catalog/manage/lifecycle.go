@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"sluice/functions/catalog/describe"
 	"sluice/shared/catalog"
 	"sluice/shared/policy"
@@ -92,7 +90,7 @@ type step struct {
 	Reason    string            `json:"reason,omitempty"`
 }
 
-func stepSchema() *huma.Schema {
+func stepSchema() *shape.Schema {
 	return shape.Object("One step that a version has taken.",
 		shape.Needed("from", shape.OneOf("", describe.States()...)), shape.Needed("to", shape.OneOf("", describe.States()...)), shape.Needed("at", shape.Time("")),
 		shape.Needed("actor", actorSchema()), shape.Needed("request_id", shape.Text("", 0)),

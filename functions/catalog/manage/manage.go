@@ -11,13 +11,12 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"sluice/functions/catalog/describe"
 	"sluice/shared/catalog"
 	"sluice/shared/contract"
 	"sluice/shared/problem"
 	"sluice/shared/resource"
+	"sluice/shared/resource/shape"
 	"sluice/shared/settings"
 )
 
@@ -85,14 +84,14 @@ func Operations(d Deps) []resource.Operation {
 }
 
 // Tags are the groups that the document sorts the catalog's operations into.
-func Tags() []*huma.Tag {
-	var tags []*huma.Tag
+func Tags() []shape.Tag {
+	var tags []shape.Tag
 	for _, m := range describe.Models() {
-		tags = append(tags, &huma.Tag{Name: m.Name, Description: m.Summary})
+		tags = append(tags, shape.Tag{Name: m.Name, Description: m.Summary})
 	}
-	return append(tags, &huma.Tag{Name: "Contract", Description: "What a version promises to its consumers."},
-		&huma.Tag{Name: "Lifecycle", Description: "The steps of a version from draft to retired."},
-		&huma.Tag{Name: "Report", Description: "What happened: usage, limits, the audit trail."})
+	return append(tags, shape.Tag{Name: "Contract", Description: "What a version promises to its consumers."},
+		shape.Tag{Name: "Lifecycle", Description: "The steps of a version from draft to retired."},
+		shape.Tag{Name: "Report", Description: "What happened: usage, limits, the audit trail."})
 }
 
 // manager holds what the operations work on.

@@ -11,12 +11,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"sluice/shared/catalog"
 	"sluice/shared/credential"
 	"sluice/shared/problem"
 	"sluice/shared/resource"
+	"sluice/shared/resource/shape"
 )
 
 // base precedes every path of the Management API.
@@ -52,8 +51,8 @@ func Operations(d Deps) []resource.Operation {
 }
 
 // Tags are the groups that the document sorts these operations into.
-func Tags() []*huma.Tag {
-	return []*huma.Tag{{Name: "Key", Description: keyModel().Summary}, {Name: "AdminKey", Description: adminKeyModel().Summary}}
+func Tags() []shape.Tag {
+	return []shape.Tag{{Name: "Key", Description: keyModel().Summary}, {Name: "AdminKey", Description: adminKeyModel().Summary}}
 }
 
 // issuer holds what the operations work on.

@@ -19,10 +19,10 @@ import (
 )
 
 // Write writes the OpenAPI 3.1 document of the operations.
-func Write(info huma.Info, tags []*huma.Tag, operations []resource.Operation) ([]byte, error) {
+func Write(info huma.Info, groups []shape.Tag, operations []resource.Operation) ([]byte, error) {
 	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	schemas.Map()["Problem"] = problemSchema()
-	doc := &huma.OpenAPI{OpenAPI: "3.1.0", Info: &info, Tags: tags, Servers: []*huma.Server{{URL: "/", Description: "This deployment"}},
+	schemas.Map()["Problem"] = published(problemSchema())
+	doc := &huma.OpenAPI{OpenAPI: "3.1.0", Info: &info, Tags: tags(groups), Servers: []*huma.Server{{URL: "/", Description: "This deployment"}},
 		Security: []map[string][]string{{"adminKey": {}}},
 		Components: &huma.Components{Schemas: schemas, Responses: map[string]*huma.Response{}, Headers: headers(),
 			SecuritySchemes: map[string]*huma.SecurityScheme{"adminKey": {Type: "http", Scheme: "bearer", BearerFormat: "sla_…",
@@ -74,15 +74,15 @@ func parameters(o resource.Operation) []*huma.Param {
 			example = "v1"
 		}
 		out = append(out, &huma.Param{Name: name, In: "path", Required: true, Example: example,
-			Schema: shape.Matching("", resource.PathPattern(name).String())})
+			Schema: published(shape.Matching("", resource.PathPattern(name).String()))})
 	}
 	for _, p := range o.Query {
-		schema := *p.Schema
+		schema := published(p.Schema)
 		schema.Description = ""
-		out = append(out, &huma.Param{Name: p.Name, In: "query", Required: p.Needed, Description: p.Schema.Description, Schema: &schema})
+		out = append(out, &huma.Param{Name: p.Name, In: "query", Required: p.Needed, Description: p.Schema.Description, Schema: schema})
 	}
-	header := func(name, description string, schema *huma.Schema) {
-		out = append(out, &huma.Param{Name: name, In: "header", Description: description, Schema: schema})
+	header := func(name, description string, schema *shape.Schema) {
+		out = append(out, &huma.Param{Name: name, In: "header", Description: description, Schema: published(schema)})
 	}
 	tags := shape.Matching("", resource.TagsPattern)
 	switch o.Conditional {
@@ -113,8 +113,8 @@ func requestBody(b *resource.Body, parts *huma.Components) *huma.RequestBody {
 	for _, media := range b.Accepts() {
 		schema := &huma.Schema{Type: huma.TypeString}
 		if b.Schema != nil {
-			parts.Schemas.Map()[b.Name] = b.Schema()
-			schema = shape.Ref(b.Name)
+			parts.Schemas.Map()[b.Name] = published(b.Schema())
+			schema = published(shape.Ref(b.Name))
 		} else if strings.HasSuffix(media, "json") {
 			schema = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 		}
@@ -145,10 +145,10 @@ func success(o resource.Operation, status int, parts *huma.Components) *huma.Res
 	if media == nil {
 		media = []string{resource.JSON}
 	}
-	schema := a.Schema()
+	schema := published(a.Schema())
 	if a.Name != "" {
 		parts.Schemas.Map()[a.Name] = schema
-		schema = shape.Ref(a.Name)
+		schema = published(shape.Ref(a.Name))
 	}
 	r.Content = map[string]*huma.MediaType{}
 	for _, m := range media {
@@ -164,7 +164,7 @@ func failureName(k problem.Kind) string {
 
 func failure(k problem.Kind) *huma.Response {
 	r := &huma.Response{Description: problem.Of(problem.New(k, ""), "").Title + ".", Headers: refs("X-Request-Id"),
-		Content: map[string]*huma.MediaType{problem.MediaType: {Schema: shape.Ref("Problem"), Example: exampleProblem(k)}}}
+		Content: map[string]*huma.MediaType{problem.MediaType: {Schema: published(shape.Ref("Problem")), Example: exampleProblem(k)}}}
 	switch k.Status() {
 	case http.StatusUnauthorized:
 		r.Headers["WWW-Authenticate"] = refs("WWW-Authenticate")["WWW-Authenticate"]
@@ -184,7 +184,7 @@ func exampleProblem(k problem.Kind) problem.Document {
 
 func headers() map[string]*huma.Header {
 	text := func(description, pattern string) *huma.Header {
-		return &huma.Header{Description: description, Schema: shape.Matching("", pattern)}
+		return &huma.Header{Description: description, Schema: published(shape.Matching("", pattern))}
 	}
 	return map[string]*huma.Header{
 		"ETag":                 text("Names this state of the resource.", `^"[!#-~]+"$`),
@@ -204,7 +204,7 @@ func refs(names ...string) map[string]*huma.Header {
 	return out
 }
 
-func problemSchema() *huma.Schema {
+func problemSchema() *shape.Schema {
 	s := shape.Object("A problem (RFC 9457).",
 		shape.Field{Name: "type", Schema: shape.Matching("Stable and absolute; names the sort of problem.", `^[a-z]+:`), Always: true},
 		shape.Field{Name: "title", Schema: shape.Text("The sort of problem, in words.", 200), Always: true},

@@ -48,6 +48,7 @@ func TestNoFunctionLinksWhatTakesLongToPrepare(t *testing.T) {
 		for _, p := range linked {
 			for dear, why := range map[string]string{
 				"github.com/santhosh-tekuri/jsonschema":    "5 ms for the metaschemas of six drafts",
+				"github.com/danielgtaylor/huma/v2":         "1 ms for the document's writer, which no function writes",
 				"github.com/aws/aws-sdk-go-v2/config":      "1 ms and 2 MB for a chain of credentials that Lambda does not need",
 				"github.com/open-policy-agent/opa/v1/rego": "policies are compiled before, and evaluated by v1/topdown",
 				"github.com/open-policy-agent/opa/v1/sdk":  "twice what v1/topdown takes",
