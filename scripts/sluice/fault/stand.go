@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -92,8 +93,22 @@ func Egress(transport *http.Transport) http.Handler {
 	})
 }
 
-// asItCame undoes what the reverse proxy takes from a request, except what belongs to the connection.
+// asItCame undoes what the reverse proxy takes from a request, except what belongs to the connection. And it sees to it that
+// net/http sends nothing twice when a kept connection breaks: whoever calls through us decides about that. A key for it is
+// spelled in lower case, where net/http does not see it; a request of a method that it would repeat has a body, which is empty.
 func asItCame(r *httputil.ProxyRequest) {
+	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, ok := r.Out.Header[name]; ok {
+			delete(r.Out.Header, name)
+			r.Out.Header[strings.ToLower(name)] = values
+		}
+	}
+	switch r.Out.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		if r.Out.Body == nil {
+			r.Out.Body = io.NopCloser(strings.NewReader(""))
+		}
+	}
 	r.Out.Host, r.Out.URL.RawQuery = r.In.Host, r.In.URL.RawQuery
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 		if values, ok := r.In.Header[name]; ok {

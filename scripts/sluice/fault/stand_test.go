@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"bufio"
 	"crypto/tls"
 	"io"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"sluice/scripts/sluice/fault"
@@ -102,6 +104,55 @@ func TestUpstreamsAreReachedThroughTheEgressProxyAndFailThere(t *testing.T) {
 			r.inject("upstream=errors:100%")
 			if status, body := get(); status == 200 || name == "http" && status != 503 {
 				t.Errorf("with errors: %d %s", status, body)
+			}
+		})
+	}
+}
+
+func TestTheEgressProxySendsNothingTwice(t *testing.T) {
+	for name, c := range map[string]struct{ method, field string }{
+		"a read":                       {"GET", ""},
+		"a look":                       {"HEAD", ""},
+		"a question":                   {"OPTIONS", ""},
+		"a POST with a key":            {"POST", "Idempotency-Key: a\r\n"},
+		"a POST with a key's old name": {"POST", "x-idempotency-key: a\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var came atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if c.field != "" && r.Header.Get("Idempotency-Key")+r.Header.Get("X-Idempotency-Key") != "a" {
+					t.Error("the key is gone")
+				}
+				if came.Add(1) > 1 {
+					panic(http.ErrAbortHandler) // the kept connection breaks with the request on it
+				}
+			}))
+			defer server.Close()
+			s, err := newRig(t, fault.Upstream).drill.StandIn(t.Context(), fault.Upstream, fault.Egress(&http.Transport{DialContext: new(net.Dialer).DialContext}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			answers := bufio.NewReader(conn)
+			for _, want := range []bool{true, false} {
+				if _, err := io.WriteString(conn, c.method+" "+server.URL+"/a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n"+c.field+"\r\n"); err != nil {
+					t.Fatal(err)
+				}
+				res, err := http.ReadResponse(answers, &http.Request{Method: c.method})
+				if err == nil {
+					_ = res.Body.Close()
+				}
+				if (err == nil) != want {
+					t.Errorf("an answer: %v", err)
+				}
+			}
+			if n := came.Load(); n != 2 {
+				t.Errorf("two requests came %d times", n)
 			}
 		})
 	}
