@@ -19,6 +19,11 @@
 //     client should look before it tries with a new key. That is until the claim is forgotten. To call again would be a
 //     guess, and to wait for ever would not end.
 //
+// The draft knows one conflict, a first call that is still being worked on (§2.6), and leaves an unknown outcome open. Both
+// are told as idempotency_in_flight, since the list of codes is fixed and a client does right not to go on with either. They are
+// told apart by what a client acts on: Retry-After is there only where waiting helps, else the problem has an outcome,
+// "unknown" or "answered" (and too large to be kept), and a fix of its own.
+//
 // Where the store does not take the end of a call, its caller gets the answer all the same. The write is owed: it is tried
 // again before the next call with this key here, and by Settle. Until then repeated calls are told 409.
 // Where the store cannot be asked for a claim, the call is refused with 503: a call with a key asks for a promise which then
