@@ -23,7 +23,7 @@ type document struct {
 	current    *described
 }
 
-// methods lists the fields of a path item that are operations, in the order of OpenAPI.
+// methods lists the fields of a path item that are operations.
 func methods() []string {
 	return []string{"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
 }
@@ -67,8 +67,10 @@ func (d *document) path(key string, item target) {
 		if !it.node.Is(tree.Object) {
 			continue
 		}
-		for _, method := range methods() {
-			d.operation(key, strings.ToUpper(method), target{it.node.Get(method), it.at.Member(method), nil}, items, taken)
+		for i, method := range it.node.Keys {
+			if slices.Contains(methods(), method) {
+				d.operation(key, strings.ToUpper(method), target{it.node.Items[i], it.at.Member(method), nil}, items, taken)
+			}
 		}
 		if more := it.node.Get("additionalOperations"); more.Is(tree.Object) {
 			for i, method := range more.Keys {

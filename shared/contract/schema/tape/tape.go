@@ -63,7 +63,7 @@ func (l Limits) or(d Limits) Limits {
 
 // Fault is why a text is not taken.
 type Fault struct {
-	Pointer string // RFC 6901: the innermost value that was being read
+	Pointer string // RFC 6901: the last value that was read, or the container that is amiss
 	Offset  int    // bytes into the text
 	Limit   bool   // it may be JSON, but goes beyond a limit
 	Message string // what was expected
