@@ -6,6 +6,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -36,8 +37,8 @@ func Dynoxide(t testing.TB) settings.Table {
 func Table(t testing.TB, options ...dynamo.Option) (*dynamo.Table, settings.Table) {
 	t.Helper()
 	var cfg settings.Table
-	switch name := os.Getenv("SLUICE_ENGINE"); name {
-	case "", "dynoxide":
+	switch name := Name(); name {
+	case "dynoxide":
 		cfg = Dynoxide(t)
 	case "dynamodb-local":
 		cfg = Local(t)
@@ -46,6 +47,9 @@ func Table(t testing.TB, options ...dynamo.Option) (*dynamo.Table, settings.Tabl
 	}
 	return Open(t, cfg, options...), cfg
 }
+
+// Name is that of the engine of this run, as SLUICE_ENGINE says: "dynoxide" or "dynamodb-local".
+func Name() string { return cmp.Or(os.Getenv("SLUICE_ENGINE"), "dynoxide") }
 
 // Run runs the tests of a binary and keeps the engines that they start until the last one has ended: DynamoDB Local takes
 // seconds to start. A TestMain exits with what it gives.
@@ -72,7 +76,7 @@ func Open(t testing.TB, cfg settings.Table, options ...dynamo.Option) *dynamo.Ta
 	if err != nil {
 		t.Fatalf("open the table: %v", err)
 	}
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	if err := store.EnsureTable(ctx); err != nil {
 		t.Fatalf("create the table: %v", err)
@@ -206,6 +210,7 @@ func launchDynoxide(t testing.TB) (*process, error) {
 
 // launchLocal starts DynamoDB Local. It listens on all interfaces, and there is no option against that: its port is random,
 // it holds nothing but test data, and scripts/tools/dynamodb-local.sh runs the suite in a network of its own where it can.
+// Compiled quickly rather than well, and with the simplest collector, it takes half of the processor time in so short a life.
 func launchLocal(t testing.TB) (*process, error) {
 	dir := os.Getenv("SLUICE_DYNAMODB_LOCAL")
 	jars, err := filepath.Glob(filepath.Join(dir, "DynamoDBLocal-*.jar"))
@@ -219,13 +224,23 @@ func launchLocal(t testing.TB) (*process, error) {
 	}
 	for tries := 0; ; tries++ {
 		port := freePort(t)
-		child, err := start("Port:", port, java, "-Xmx512m", "-Djava.library.path="+dir, "-cp", filepath.Join(dir, "*"),
+		child, err := start("Port:", port, java, "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+			"-Djava.library.path="+dir, "-cp", filepath.Join(dir, "*"),
 			"software.amazon.dynamodb.services.local.main.ServerRunner",
 			"-port", strconv.Itoa(port), "-sharedDb", "-disableTelemetry", "-inMemory")
+		if err == nil {
+			warm(t, child.endpoint)
+		}
 		if err == nil || tries == 2 {
 			return child, err
 		}
 	}
+}
+
+// warm has a table made that nobody uses: the first one takes seconds, which is longer than a function waits.
+func warm(t testing.TB, endpoint string) {
+	t.Helper()
+	Open(t, table(t, endpoint), dynamo.WithTimeout(time.Minute))
 }
 
 // find looks for dynoxide where `make tools` puts it, then on PATH.

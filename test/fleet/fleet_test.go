@@ -110,14 +110,22 @@ func start(t *testing.T, programs, endpoint string, flags ...string) *fleet {
 	return f
 }
 
-// admin makes a management call as the platform's admin; out may be nil. A refusal fails the test.
+// admin makes a management call as the platform's admin; out may be nil. A refusal fails the test. While the store is slow,
+// the call is made again; what had been made all the same is then found in the way.
 func (f *fleet) admin(method, path string, in, out any) {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
-	defer cancel()
-	if _, err := client.New(f.cloud.Management(), f.cloud.Key).Call(ctx, method, path, "", in, out); err != nil {
-		f.t.Fatal(err)
-	}
+	admin, again := client.New(f.cloud.Management(), f.cloud.Key), false
+	f.until(method+" "+path, func() bool {
+		_, err := admin.Call(f.t.Context(), method, path, "", in, out)
+		if client.Is(err, http.StatusServiceUnavailable) {
+			again = true
+			return false
+		}
+		if err != nil && !(again && out == nil && client.Is(err, http.StatusConflict)) {
+			f.t.Fatal(err)
+		}
+		return true
+	})
 }
 
 // publish makes and publishes {api}/v1 with the operations GET and PUT /things/{id} and POST /things, behind the fleet's

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 )
@@ -16,9 +17,17 @@ type tally struct {
 
 func (f *fleet) tally() *tally { return &tally{f: f, seen: map[int]int{}, first: map[int]answer{}} }
 
+// late is what an answer counts as that only says that the store was slow. On a busy machine that is nobody's fault, and
+// nobody is admitted.
+const late = http.StatusServiceUnavailable
+
+// add counts an answer. A 503 for another reason than a slow store is a fault, and so is no answer at all.
 func (c *tally) add(a answer) answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if a.status == late && a.code() != "upstream_unavailable" {
+		c.f.t.Errorf("503 with code %q: %s", a.code(), a.body)
+	}
 	if c.seen[a.status]++; c.seen[a.status] == 1 {
 		c.first[a.status] = a
 	}
