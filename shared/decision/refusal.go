@@ -73,7 +73,7 @@ var faces = map[Refusal]face{
 	NoSuchAPI:            {http.StatusNotFound, "There is no such API", "Check the first two segments of the path: /{api}/{version}."},
 	NoSuchOperation:      {http.StatusNotFound, "The API has no such operation", "Check the path against the API's contract."},
 	MethodNotAllowed:     {http.StatusMethodNotAllowed, "The path does not have this method", "Use one of the methods that the Allow header lists."},
-	IdempotencyInFlight:  {http.StatusConflict, "The first call with this Idempotency-Key has no answer that can be given again", "Wait for the first call's answer, as Retry-After says."},
+	IdempotencyInFlight:  {http.StatusConflict, "There is no answer to give again for this Idempotency-Key", "Wait for the first call's answer, as Retry-After says."},
 	IdempotencyMismatch:  {http.StatusUnprocessableEntity, "The Idempotency-Key was used for another request", "Use a new key for a new request."},
 	VersionRetired:       {http.StatusGone, "This version has been retired", "Move to the version that the Link header names."},
 	RequestTooLarge:      {http.StatusRequestEntityTooLarge, "The request body is too large", "Send a smaller body."},

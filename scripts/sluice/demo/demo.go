@@ -43,7 +43,8 @@ func things(upstreamURL string) []thing {
 		{"/teams/commerce", "/teams", object{"id": "commerce", "name": "Commerce",
 			"contacts": []object{{"kind": "email", "value": "commerce@sluice.example"}, {"kind": "chat", "value": "#commerce"}}}},
 		{"/apis/orders", "/apis", object{"id": "orders", "name": "Orders", "summary": "Orders of a small shop, and the products in them.",
-			"team": "commerce", "kind": "rest", "audience": "public", "sensitivity": "internal", "tags": []string{"shop", "demo"}}},
+			"team": "commerce", "kind": "rest", "audience": "public", "sensitivity": "internal", "tags": []string{"shop", "demo"},
+			"anonymous": object{"rate": object{"requests": 5, "seconds": 10, "burst": 5}}}},
 		{"/apis/orders/versions/v1", "/apis/orders/versions", object{"version": "v1", "upstream": object{"url": upstreamURL, "timeout_ms": 5000}}},
 		{"/plans/free", "/plans", object{"id": "free", "name": "Free: read, 5 calls in 10 s, 1,000 a day", "approval": "automatic",
 			"rate": object{"requests": 5, "seconds": 10, "burst": 5}, "quota": object{"requests": 1000, "period": "day"},
@@ -52,7 +53,8 @@ func things(upstreamURL string) []thing {
 			"rate": object{"requests": 50, "seconds": 1, "burst": 100}, "quota": object{"requests": 1_000_000, "period": "month"},
 			"scopes": []string{"orders:read", "orders:write"}, "priority": "high", "on_store_outage": "open", "overdraft": 1000}},
 		{"/plans/internal", "/plans", object{"id": "internal", "name": "Internal: everything, 200 calls a second", "approval": "automatic",
-			"rate": object{"requests": 200, "seconds": 1, "burst": 400}, "scopes": []string{"orders:read", "orders:write", "orders:report"}}},
+			"rate": object{"requests": 200, "seconds": 1, "burst": 400}, "scopes": []string{"orders:read", "orders:write", "orders:report"},
+			"on_store_outage": "lease"}},
 	}
 	for _, a := range apps {
 		list = append(list,

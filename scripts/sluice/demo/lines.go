@@ -28,8 +28,11 @@ func Print(w io.Writer, at Places, keys Keys) error {
 		{"be refused: the free plan lacks the scope to place orders, and the answer says so",
 			"curl -sS " + key("prototype") + ` -H 'content-type: application/json' -d '{"customer":"C-1007","lines":[{"product":"P-200","quantity":2}]}' '` + orders + "/orders'"},
 		{"be refused: no key", "curl -sS '" + orders + "/orders'"},
+		{"need no key: the products are for everybody, 5 calls in 10 s from one address, then 429",
+			"curl -sS -o /dev/null -w '%{http_code} retry-after: %header{retry-after}\\n' '" + orders + "/products?page=[1-8]'"},
 		{"usage, a few seconds later: who called how often", tell("/usage?api=orders&step=minute&group_by=app")},
 		{"limits: what is left of the free plan", tell("/limits?app=prototype&api=orders")},
+		{"plans: while limits cannot be checked, on_store_outage refuses (closed), spends what is leased (lease) or goes on for a bit (open)", tell("/plans")},
 		{"audit: who changed what", tell("/audit?limit=3")},
 	} {
 		fmt.Fprintf(&b, "\n# %s\n%s\n", l[0], l[1])

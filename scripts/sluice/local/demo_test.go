@@ -35,7 +35,8 @@ func TestThePrintedLinesDoWhatTheySay(t *testing.T) {
 	}
 	r := platform(t, filepath.Join(t.TempDir(), "a folder's data")) // a path that a shell would split
 	wants := []string{`"total":42`, `"id":"O-10012"`, `"status":"placed"`, "429 retry-after: [1-9]", `"code":"scope_missing"`, `"code":"credential_missing"`,
-		`"group":"acme-erp"`, `"name":"free-quota"`, `"action":"key.issue"`}
+		"(?s)^(200 retry-after: \n){5}.*429 retry-after: [1-9]", `"group":"acme-erp"`, `"name":"free-quota"`,
+		`(?s)"on_store_outage":"(closed|open|lease)".*"on_store_outage":"(closed|open|lease)".*"on_store_outage":"(closed|open|lease)"`, `"action":"key.issue"`}
 	if len(r.curls) != len(wants) {
 		t.Fatalf("%d lines, want %d", len(r.curls), len(wants))
 	}
