@@ -22,6 +22,7 @@ const Help = `A fault is TARGET=KIND:VALUE[@START[+LENGTH]]. TARGET is store (th
   lost:PERCENT          so many are carried out, and the connection breaks before the answer
 
 START counts from when it is told (with sluice local: from "ready"). Without LENGTH a fault lasts until it is cleared.
+Several can be told at once, with ";" between them.
 
   store=down:60s                     no store for a minute
   store=down:20s@10s                 the same for 20 seconds, in ten seconds

@@ -66,12 +66,15 @@ func Parse(text string) (Fault, error) {
 	return f, nil
 }
 
-// ParseAll reads several; the error names the faults of all of them.
+// ParseAll reads several, each text one or several with ";" between them; the error names the faults of all of them.
 func ParseAll(texts []string) ([]Fault, error) {
 	var all []Fault
 	var faults []error
-	for _, text := range texts {
-		f, err := Parse(text)
+	for text := range strings.SplitSeq(strings.Join(texts, ";"), ";") {
+		if len(texts) == 0 {
+			break
+		}
+		f, err := Parse(strings.TrimSpace(text))
 		if err != nil {
 			faults = append(faults, err)
 			continue

@@ -95,3 +95,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestSeveralFaultsAreReadAtOnceAndAllThatIsWrongIsNamed(t *testing.T) {
+	for name, texts := range map[string][]string{
+		"in one text":  {"store=down:1s; upstream=errors:10%;store=lost:5%"},
+		"in several":   {"store=down:1s", "upstream=errors:10%", "store=lost:5%"},
+		"in both ways": {"store=down:1s;upstream=errors:10%", "store=lost:5%"},
+	} {
+		all, err := fault.ParseAll(texts)
+		if err != nil || len(all) != 3 || all[1].Target != fault.Upstream || all[2].Kind != fault.Lost {
+			t.Errorf("%s: %v, %v", name, all, err)
+		}
+	}
+	if all, err := fault.ParseAll(nil); err != nil || len(all) != 0 {
+		t.Errorf("of nothing: %v, %v", all, err)
+	}
+	_, err := fault.ParseAll([]string{"store=up;store=down:1s;", "moon=down:1s"})
+	for _, want := range []string{`"store=up"`, `""`, `"moon=down:1s"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v lacks %s", err, want)
+		}
+	}
+}

@@ -136,7 +136,7 @@ func TestWhatIsWrongFailsTheSoakAndIsNamed(t *testing.T) {
 		"a rotated key is refused":                   {"moved", func(_ *soak.Report, a *soak.Account) { a.Answers.Unknown++ }, "not known or not allowed"},
 		"a call with an Idempotency-Key comes twice": {"once", func(_ *soak.Report, a *soak.Account) { a.Upstream.Twice++ }, "came to the upstream again"},
 		"a POST is repeated":                         {"wide", func(_ *soak.Report, a *soak.Account) { a.Upstream.Repeats++ }, "must not be"},
-		"reads are repeated beyond their budget":     {"reads", func(_ *soak.Report, a *soak.Account) { a.Upstream.Repeats = 255 }, "allow 254"},
+		"reads are repeated beyond their budget":     {"reads", func(_ *soak.Report, a *soak.Account) { a.Upstream.Repeats = 261 }, "allows 260"},
 		"a limit in the shadow refuses":              {"shadow", func(_ *soak.Report, a *soak.Account) { a.Answers.Refused++ }, "was not reached"},
 		"a rate lets too many pass at once":          {"paced", func(_ *soak.Report, a *soak.Account) { a.Upstream.Burst = 101 }, "101 calls came at once"},
 		"an upstream has too many calls at once":     {"slots", func(_ *soak.Report, a *soak.Account) { a.Upstream.AtOnce = 4 }, "4 calls were under way at once"},

@@ -3,7 +3,6 @@ package soak
 import (
 	"context"
 	"fmt"
-	"strings"
 	"syscall"
 	"time"
 
@@ -84,7 +83,7 @@ func (s *soak) inject(ctx context.Context, texts string) (counted func() error, 
 	if texts == "" {
 		return none, nil
 	}
-	faults, err := fault.ParseAll(strings.Split(texts, ";"))
+	faults, err := fault.ParseAll([]string{texts})
 	if err != nil {
 		return none, err
 	}
