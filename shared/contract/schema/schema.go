@@ -194,6 +194,23 @@ type Schema struct {
 	id        program.ID
 }
 
+// Other gives another schema of the same operation, by a name that a node of this one has.
+func (s Schema) Other(id program.ID) Schema { return s.operation.Schema(id) }
+
+// Free reports whether the schema accepts everything.
+func (s Schema) Free() bool { return s.id == program.Any || s.id == program.None }
+
+// Node gives what the schema asks for, nil for one that accepts everything or nothing. It is shared and not to be changed.
+func (s Schema) Node() *program.Node {
+	if !s.id.Placed() {
+		return nil
+	}
+	return &s.operation.pages[s.id.Page()].Nodes[s.id.Slot()]
+}
+
+// Element gives the number of an element that the node has, for marks.
+func (s Schema) Element(onPage uint32) int { return int(s.operation.bases[s.id.Page()] + onPage) }
+
 // expression gives a pattern of a page, compiled; nil for one that cannot be, of which the compiler writes none.
 func (p *page) expression(n uint32) *pattern.Expression {
 	slot := &p.patterns[n-1]

@@ -15,6 +15,18 @@ const (
 	Response
 )
 
+// Forbidden gives the access of properties that do not go in a direction.
+func Forbidden(d Direction) program.Access {
+	switch d {
+	case Request:
+		return program.ReadOnly
+	case Response:
+		return program.WriteOnly
+	case Neither:
+	}
+	return 0
+}
+
 // Options say how a value is held against a schema. The zero value takes it as JSON Schema does.
 type Options struct {
 	Direction Direction
@@ -131,14 +143,7 @@ func (r *run) judge(s Schema, t *tape.Tape, o Options) Result {
 	r.Tape, r.operation, r.Options = t, s.operation, o
 	r.result, r.quiet, r.lenient, r.nesting = Result{}, 0, false, 0
 	r.back(point{})
-	switch o.Direction {
-	case Request:
-		r.forbidden = program.ReadOnly
-	case Response:
-		r.forbidden = program.WriteOnly
-	case Neither:
-		r.forbidden = 0
-	}
+	r.forbidden = Forbidden(o.Direction)
 	if r.Faults <= 0 {
 		r.Faults = maxFaults
 	}
