@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -285,6 +286,9 @@ type Network struct {
 	down  atomic.Bool
 	Calls atomic.Int64
 	asked Buffer
+
+	mu     sync.Mutex
+	failed []time.Time
 }
 
 // Cut takes the store away, or brings it back.
@@ -311,7 +315,21 @@ func (n *Network) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	again := r.Clone(r.Context())
 	again.Body = io.NopCloser(bytes.NewReader(body))
-	return http.DefaultTransport.RoundTrip(again)
+	res, err := http.DefaultTransport.RoundTrip(again)
+	if err != nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.failed = append(n.failed, time.Now())
+	}
+	return res, err
+}
+
+// Failed tells when requests failed although the network was not cut: the engine did not answer in time. On a busy machine
+// that happens, and is an outage like any other.
+func (n *Network) Failed() []time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.failed)
 }
 
 // Buffer keeps what is written to it, safely for concurrent use.

@@ -1,6 +1,9 @@
 package promises_test
 
 import (
+	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -66,4 +69,73 @@ func TestTheTimelineSeesWhatIsLateOrUndone(t *testing.T) {
 			t.Errorf("%s: %s behind fact %d, %t", name, lag, overdue, explained)
 		}
 	}
+}
+
+// judge holds every call against what was true when it was made.
+func (s *shop) judge(seen [][]seenCall) {
+	s.failed = s.Network.Failed()
+	var lags [kinds][]time.Duration
+	lagOf := map[*used][]time.Duration{}
+	for _, k := range s.keys {
+		lagOf[k] = make([]time.Duration, len(k.facts))
+	}
+	calls, undecided, admitted, late, odd := 0, 0, int64(0), 0, 0
+	for _, c := range slices.Concat(seen...) {
+		calls++
+		if c.answer == unavailable {
+			undecided++
+			continue
+		}
+		if strings.HasPrefix(c.answer, "200") {
+			admitted++
+		}
+		lag, i, ok := c.key.facts.lag(c.sighting)
+		if lag > time.Second && s.outage(c.sighting) {
+			undecided++
+			continue
+		}
+		lagOf[c.key][i] = max(lagOf[c.key][i], lag)
+		if !ok {
+			if odd++; odd <= 3 {
+				s.t.Errorf("a call of %s was answered %q, which nothing explains: %v", c.key.app.id, c.answer, c.key.facts)
+			}
+		} else if lag > time.Second {
+			if late++; late <= 3 {
+				s.t.Errorf("a call of %s that began %s after the change was answered %q: %v", c.key.app.id, lag, c.answer, c.key.facts)
+			}
+		}
+	}
+	var all []time.Duration
+	for _, k := range s.keys {
+		for i, kind := range k.kinds {
+			lags[kind] = append(lags[kind], lagOf[k][i])
+			all = append(all, lagOf[k][i])
+		}
+	}
+	for k := range kind(kinds) {
+		s.t.Logf("%d %s: effective after p50 %s, p99 %s, max %s", len(lags[k]), k, part(lags[k], .5), part(lags[k], .99), part(lags[k], 1))
+	}
+	s.t.Logf("%d changes: effective after p50 %s, p99 %s, max %s; %d calls, %d admitted, %d undecided, %d late, %d unexplained",
+		len(all), part(all, .5), part(all, .99), part(all, 1), calls, admitted, undecided, late, odd)
+	if undecided > calls/20 {
+		s.t.Errorf("%d of %d calls were made while the store did not answer", undecided, calls)
+	}
+	if got := s.arrived.Load(); got != admitted {
+		s.t.Errorf("%d calls reached the upstream, %d were answered", got, admitted)
+	}
+}
+
+// outage reports whether the store left some instance without an answer shortly before the call's end. Then a known caller
+// is served from what was known before, which is the other half of the promise.
+func (s *shop) outage(c sighting) bool {
+	return slices.ContainsFunc(s.failed, func(at time.Time) bool { return at.After(c.from.Add(-2*time.Second)) && at.Before(c.to) })
+}
+
+// part gives the value that this part of all do not exceed.
+func part(of []time.Duration, share float64) time.Duration {
+	if len(of) == 0 {
+		return 0
+	}
+	slices.Sort(of)
+	return of[max(0, int(math.Ceil(share*float64(len(of))))-1)].Round(time.Millisecond)
 }
