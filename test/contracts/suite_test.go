@@ -55,8 +55,10 @@ func TestPublicCasesOfJSONSchema(t *testing.T) {
 			}
 			for _, c := range g.Tests {
 				if got := s.Validate(c.Data, schema.Options{}); got.OK() != c.Valid {
-					t.Logf("%s: %s: %s: valid should be %v: %v", filepath.Base(file), g.Description, c.Description, c.Valid, got.Faults)
 					wrong++
+					if explained(filepath.Base(file)) == "" {
+						t.Errorf("%s: %s: %s: valid should be %v: %v", filepath.Base(file), g.Description, c.Description, c.Valid, got.Faults)
+					}
 				} else {
 					right++
 				}
@@ -64,6 +66,25 @@ func TestPublicCasesOfJSONSchema(t *testing.T) {
 		}
 	}
 	t.Logf("%d right, %d wrong", right, wrong)
+}
+
+// explained says why cases are decided in another way.
+func explained(file string) string {
+	switch file {
+	case "format.json":
+		return "formats are asserted"
+	case "iri.json", "iri-reference.json", "idn-email.json", "idn-hostname.json", "uri-template.json", "relative-json-pointer.json":
+		return "formats that are notes only"
+	case "hostname.json":
+		return "whether a label beginning with xn-- can be decoded is not looked at"
+	case "refRemote.json", "ref.json", "dynamicRef.json", "vocabulary.json", "defs.json":
+		return "references lead nowhere outside of the document"
+	case "dependencies-compatibility.json":
+		return "a keyword of older drafts"
+	case "unknownKeyword.json":
+		return "an $id inside of what is no keyword is an $id"
+	}
+	return ""
 }
 
 // lone compiles and loads a schema that stands alone.

@@ -3,6 +3,7 @@ package contracts_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
@@ -86,7 +87,7 @@ func plain(t testing.TB, file string) map[string]any {
 		if err := yaml.Unmarshal(text, &v); err != nil {
 			t.Fatal(err)
 		}
-		if text, err = json.Marshal(v); err != nil {
+		if text, err = json.Marshal(named(v)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,6 +100,27 @@ func plain(t testing.TB, file string) map[string]any {
 		t.Fatalf("%s is no object", file)
 	}
 	return document
+}
+
+// named makes all keys of YAML strings.
+func named(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = named(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = named(v[k])
+		}
+	case map[any]any:
+		out := map[string]any{}
+		for k, item := range v {
+			out[fmt.Sprint(k)] = named(item)
+		}
+		return out
+	}
+	return v
 }
 
 // cases is how many values are compared in all.

@@ -220,13 +220,13 @@ func (r *run) enum(e *program.Enum, page, at int, keyword string) bool {
 
 // order compares two texts without making one of them a string.
 func order(a string, b []byte) int {
-	switch s := string(b); { // does not allocate: it is compared only
-	case a < s:
+	switch { // a conversion that is compared only copies nothing
+	case a == string(b):
+		return 0
+	case a < string(b):
 		return -1
-	case a > s:
-		return 1
 	}
-	return 0
+	return 1
 }
 
 // listed writes the values of a list, as far as they are short.

@@ -13,22 +13,22 @@ import (
 func (b *builder) numbers() {
 	n := &program.Number{}
 	bound := func(keyword string, to *program.Bound, other string, exclusive *program.Bound) {
-		if v := b.node.Get(keyword); v.Is(tree.Number) {
+		if v := b.Value.Get(keyword); v.Is(tree.Number) {
 			if b.is(other) {
 				to = exclusive
 			}
 			to.Text = v.Text
 		}
-		if v := b.node.Get(other); v.Is(tree.Number) {
+		if v := b.Value.Get(other); v.Is(tree.Number) {
 			exclusive.Text = v.Text
 		}
 	}
 	bound("minimum", &n.Minimum, "exclusiveMinimum", &n.Above)
 	bound("maximum", &n.Maximum, "exclusiveMaximum", &n.Below)
-	if v := b.node.Get("multipleOf"); v.Is(tree.Number) && v.Float() > 0 {
+	if v := b.Value.Get("multipleOf"); v.Is(tree.Number) && v.Float() > 0 {
 		n.Step.Text = v.Text
 	}
-	if f := b.node.Get("format").Str(); f == "int32" || f == "int64" {
+	if f := b.Value.Get("format").Str(); f == "int32" || f == "int64" {
 		n.Format = f
 	}
 	if n.Minimum.Text+n.Maximum.Text+n.Above.Text+n.Below.Text+n.Step.Text+n.Format != "" {
@@ -38,11 +38,11 @@ func (b *builder) numbers() {
 
 func (b *builder) strings() {
 	t := &program.Text{Min: b.count("minLength", 0), Max: b.most("maxLength", 0)}
-	if f := b.node.Get("format").Str(); format.Asserted(f) {
+	if f := b.Value.Get("format").Str(); format.Asserted(f) {
 		t.Format = f
 	}
-	if p := b.node.Get("pattern"); p.Is(tree.String) {
-		t.Pattern = b.pattern(p.Text, b.at.Member("pattern"))
+	if p := b.Value.Get("pattern"); p.Is(tree.String) {
+		t.Pattern = b.pattern(p.Text, b.At.Member("pattern"))
 	}
 	if *t != (program.Text{}) {
 		b.Text = t

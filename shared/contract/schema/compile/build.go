@@ -32,7 +32,7 @@ func (b *builder) build() {
 
 // get gives a keyword of a kind, if the document's version has it.
 func (b *builder) get(keyword string, kind tree.Kind, since int) *tree.Node {
-	if n := b.node.Get(keyword); n.Is(kind) && b.minor >= since {
+	if n := b.Value.Get(keyword); n.Is(kind) && b.minor >= since {
 		return n
 	}
 	return nil
@@ -40,17 +40,17 @@ func (b *builder) get(keyword string, kind tree.Kind, since int) *tree.Node {
 
 // is reports whether a keyword is true.
 func (b *builder) is(keyword string) bool {
-	n := b.node.Get(keyword)
+	n := b.Value.Get(keyword)
 	return n.Is(tree.Bool) && n.Text == "true"
 }
 
 // sub compiles the schema at a keyword.
 func (b *builder) sub(keyword string, since int) program.ID {
-	n := b.node.Get(keyword)
+	n := b.Value.Get(keyword)
 	if n == nil || b.minor < since || n.Kind != tree.Object && n.Kind != tree.Bool {
 		return program.None
 	}
-	return b.schema(target{n, b.at.Member(keyword), b.resource}, b.scope)
+	return b.schema(found(n, b.At.Member(keyword), b.In), b.scope)
 }
 
 // list compiles the schemas of an array.
@@ -59,10 +59,10 @@ func (b *builder) list(keyword string, since int) []program.ID {
 	if n == nil {
 		return nil
 	}
-	at := b.at.Member(keyword)
+	at := b.At.Member(keyword)
 	ids := make([]program.ID, len(n.Items))
 	for i, item := range n.Items {
-		ids[i] = b.schema(target{item, at.Element(i), b.resource}, b.scope)
+		ids[i] = b.schema(found(item, at.Element(i), b.In), b.scope)
 	}
 	return ids
 }
@@ -72,19 +72,19 @@ func (b *builder) reference() {
 		return
 	}
 	var all []target
-	if ref := b.node.Get("$ref"); ref.Str() != "" {
-		if to, ok := b.resolve(ref.Text, b.resource); ok {
+	if ref := b.Value.Get("$ref"); ref.Str() != "" {
+		if to, ok := b.names.Resolve(ref.Text, b.In); ok {
 			all = append(all, to)
 		}
 	}
-	if ref := b.node.Get("$dynamicRef"); ref.Str() != "" {
-		if to, ok := b.follow(ref.Text, b.resource, b.scope); ok {
+	if ref := b.Value.Get("$dynamicRef"); ref.Str() != "" {
+		if to, ok := b.names.Follow(ref.Text, b.In, b.scope); ok {
 			all = append(all, to)
 		}
 	}
-	if to, ok := b.recursive[b.node]; ok {
+	if to, ok := b.names.Recursive(b.Value); ok {
 		all = append(all, to)
-		b.find("recursive-ref", b.at.Member("$recursiveRef"), "Write $ref, or $dynamicRef of JSON Schema 2020-12.",
+		b.find("recursive-ref", b.At.Member("$recursiveRef"), "Write $ref, or $dynamicRef of JSON Schema 2020-12.",
 			"$recursiveRef is of an older JSON Schema; it is taken to mean the schema around it with $recursiveAnchor")
 	}
 	if len(all) == 0 {
@@ -97,7 +97,7 @@ func (b *builder) reference() {
 }
 
 func (b *builder) types() {
-	t := b.node.Get("type")
+	t := b.Value.Get("type")
 	switch {
 	case t.Is(tree.String):
 		b.Types = b.named(t.Text)
@@ -110,7 +110,7 @@ func (b *builder) types() {
 	case nullable && b.minor == 0:
 		b.Nullable = true
 	case nullable && b.Types != 0 && b.Types&program.Nullary == 0:
-		b.find("nullable-ignored", b.at.Member("nullable"), `Write type: [..., "null"].`,
+		b.find("nullable-ignored", b.At.Member("nullable"), `Write type: [..., "null"].`,
 			"nullable means nothing since OpenAPI 3.1: null is refused here")
 	}
 }
@@ -133,7 +133,7 @@ func (b *builder) named(name string) program.Types {
 	case "object":
 		return program.Mapping
 	}
-	b.find("unknown-type", b.at.Member("type"), "Write a type that JSON Schema has.", "there is no type %s: it is not enforced", quote(name))
+	b.find("unknown-type", b.At.Member("type"), "Write a type that JSON Schema has.", "there is no type %s: it is not enforced", quote(name))
 	return ^program.Types(0)
 }
 
@@ -141,12 +141,12 @@ func (b *builder) values() {
 	if list := b.get("enum", tree.Array, 0); list != nil {
 		b.Enum = b.enum(list.Items)
 		b.Enum.Elements = true
-		at := b.at.Member("enum")
+		at := b.At.Member("enum")
 		for i := range list.Items {
 			b.elements = append(b.elements, at.Element(i))
 		}
 	}
-	if n := b.node.Get("const"); n != nil && b.minor > 0 {
+	if n := b.Value.Get("const"); n != nil && b.minor > 0 {
 		b.Const = b.enum([]*tree.Node{n})
 	}
 }
@@ -261,18 +261,18 @@ func (b *builder) discriminator() {
 	if len(ids) == 0 {
 		keyword, ids = "anyOf", b.Logic.AnyOf
 	}
-	list := b.node.Get(keyword)
+	list := b.Value.Get(keyword)
 	if property == "" || len(ids) == 0 {
 		return
 	}
 	byNode, mapped := map[*tree.Node]program.ID{}, map[string]program.ID{}
 	for i, item := range list.Items {
 		ref := item.Get("$ref").Str()
-		to, ok := b.resolve(ref, b.resource)
+		to, ok := b.names.Resolve(ref, b.In)
 		if ref == "" || !ok {
 			continue
 		}
-		byNode[to.node] = ids[i]
+		byNode[to.Value] = ids[i]
 		if name, ok := strings.CutPrefix(ref, "#/components/schemas/"); ok {
 			mapped[name] = ids[i]
 		}
@@ -301,6 +301,6 @@ func (b *builder) mapping(name string) *tree.Node {
 	if n := b.root.Get("components").Get("schemas").Get(name); n != nil {
 		return n
 	}
-	to, _ := b.resolve(name, b.resource)
-	return to.node
+	to, _ := b.names.Resolve(name, b.In)
+	return to.Value
 }

@@ -18,6 +18,7 @@ import (
 	"sluice/shared/contract"
 	"sluice/shared/contract/internal/tree"
 	"sluice/shared/contract/schema/program"
+	"sluice/shared/contract/schema/reference"
 )
 
 // Compiled is a contract's schemas, ready to be stored.
@@ -38,7 +39,6 @@ type Operation struct {
 // of the wrong kind is taken as not being there. The error is the context's, or says that the document is too large.
 func Document(ctx context.Context, root *tree.Node, minor int) (*Compiled, error) {
 	c := newCompiler(ctx, root, minor)
-	c.scan(root)
 	d := &document{compiler: c}
 	d.paths()
 	if c.err != nil {
@@ -67,8 +67,7 @@ func Schema(ctx context.Context, source []byte) (*Compiled, error) {
 		return nil, err
 	}
 	c := newCompiler(ctx, root, 1)
-	c.scan(root)
-	id := c.schema(target{node: root, resource: c.resource}, 0)
+	id := c.schema(target{Value: root, In: c.names.Document()}, 0)
 	if c.err != nil {
 		return nil, fmt.Errorf("compile schema: %w", c.err)
 	}
@@ -93,7 +92,8 @@ func read(ctx context.Context, source []byte, yaml bool) (*tree.Node, error) {
 
 // compiler turns schemas into nodes. Until pack, a node is named by its place in nodes, as if all stood on page 0.
 type compiler struct {
-	*names
+	root     *tree.Node
+	names    *reference.Names
 	ctx      context.Context //nolint:containedctx // lives as long as one call
 	minor    int
 	nodes    []program.Node
@@ -106,6 +106,15 @@ type compiler struct {
 	omitted  int
 	steps    int
 	err      error
+}
+
+type (
+	target = reference.Target
+	scope  = reference.Scope
+)
+
+func found(value *tree.Node, at *tree.Path, in *reference.Resource) target {
+	return target{Value: value, At: at, In: in}
 }
 
 // about is what is known of a node beside what it asks for.
@@ -124,8 +133,10 @@ type key struct {
 const building = ^program.ID(0)
 
 func newCompiler(ctx context.Context, root *tree.Node, minor int) *compiler {
-	return &compiler{names: newNames(root), ctx: ctx, minor: minor, known: map[key]program.ID{}, equal: map[string]program.ID{},
+	c := &compiler{root: root, ctx: ctx, minor: minor, known: map[key]program.ID{}, equal: map[string]program.ID{},
 		patterns: map[string]uint32{}}
+	c.names = reference.New(root, minor > 0, c.running)
+	return c
 }
 
 // stop ends the work.
@@ -148,32 +159,32 @@ func (c *compiler) running() bool {
 func (c *compiler) schema(t target, s scope) program.ID {
 	for hops := 0; ; hops++ {
 		switch {
-		case t.node.Is(tree.Bool) && t.node.Text == "false":
+		case t.Value.Is(tree.Bool) && t.Value.Text == "false":
 			return program.Never
-		case !t.node.Is(tree.Object) || !c.running():
+		case !t.Value.Is(tree.Object) || !c.running():
 			return program.Any
 		}
-		if r := c.within[t.node]; r != nil {
-			t.resource = r
+		if r := c.names.Within(t.Value); r != nil {
+			t.In = r
 		}
-		s = c.enter(s, t.resource)
+		s = c.names.Enter(s, t.In)
 		to, plain := c.plainRef(t)
 		if !plain {
 			break
 		}
-		if to.node == nil {
+		if to.Value == nil {
 			return program.Any // nowhere: the walk has told
 		}
 		if hops > maxHops {
-			c.includes(t.at)
+			c.includes(t.At)
 			return program.Any
 		}
 		t = to
 	}
-	k := key{t.node, s}
+	k := key{t.Value, s}
 	if id, ok := c.known[k]; ok {
 		if id == building {
-			id = c.place(program.Node{}, about{at: t.at})
+			id = c.place(program.Node{}, about{at: t.At})
 			c.known[k] = id
 		}
 		return id
@@ -191,18 +202,18 @@ const maxHops = 100
 
 // plainRef gives where a schema leads that is a reference and asks for nothing else.
 func (c *compiler) plainRef(t target) (to target, plain bool) {
-	ref := t.node.Get("$ref")
+	ref := t.Value.Get("$ref")
 	if ref.Str() == "" {
 		return target{}, false
 	}
 	if c.minor > 0 {
-		for _, name := range t.node.Keys {
+		for _, name := range t.Value.Keys {
 			if name != "$ref" && asserts(name) {
 				return target{}, false
 			}
 		}
 	}
-	to, _ = c.resolve(ref.Text, t.resource)
+	to, _ = c.names.Resolve(ref.Text, t.In)
 	return to, true
 }
 
@@ -226,11 +237,11 @@ func (c *compiler) place(n program.Node, a about) program.ID {
 // keep gives the node that was built its place: the one that others refer to already, that of an equal one, or a new one.
 func (c *compiler) keep(taken program.ID, b *builder) program.ID {
 	if taken != building {
-		c.nodes[taken.Slot()], c.about[taken.Slot()] = b.Node, about{b.at, b.elements}
+		c.nodes[taken.Slot()], c.about[taken.Slot()] = b.Node, about{b.At, b.elements}
 		return taken
 	}
 	if len(b.elements) > 0 {
-		return c.place(b.Node, about{b.at, b.elements})
+		return c.place(b.Node, about{b.At, b.elements})
 	}
 	signature := b.Signature()
 	if id, ok := c.equal[signature]; ok {
@@ -238,7 +249,7 @@ func (c *compiler) keep(taken program.ID, b *builder) program.ID {
 	}
 	id := program.Any
 	if signature != c.nothing() {
-		id = c.place(b.Node, about{at: b.at})
+		id = c.place(b.Node, about{at: b.At})
 	}
 	c.equal[signature] = id
 	return id

@@ -29,13 +29,13 @@ func methods() []string {
 }
 
 func (d *document) paths() {
-	paths := d.deref(target{node: d.root.Get("paths"), at: tree.At("/paths")})
-	if !paths.node.Is(tree.Object) {
+	paths := d.deref(target{Value: d.root.Get("paths"), At: tree.At("/paths")})
+	if !paths.Value.Is(tree.Object) {
 		return
 	}
-	for i, key := range paths.node.Keys {
+	for i, key := range paths.Value.Keys {
 		if strings.HasPrefix(key, "/") {
-			d.path(key, target{paths.node.Items[i], paths.at.Member(key), nil})
+			d.path(key, found(paths.Value.Items[i], paths.At.Member(key), nil))
 		}
 	}
 }
@@ -43,11 +43,11 @@ func (d *document) paths() {
 // deref follows references between objects that are no schemas.
 func (c *compiler) deref(t target) target {
 	for range maxHops {
-		ref := t.node.Get("$ref").Str()
+		ref := t.Value.Get("$ref").Str()
 		if ref == "" {
 			return t
 		}
-		to, ok := c.resolve(ref, nil)
+		to, ok := c.names.Resolve(ref, nil)
 		if !ok {
 			return target{}
 		}
@@ -59,45 +59,45 @@ func (c *compiler) deref(t target) target {
 // path compiles the operations of a path item. What stands beside its reference comes before what the reference has.
 func (d *document) path(key string, item target) {
 	items := []target{item}
-	if item.node.Get("$ref") != nil {
+	if item.Value.Get("$ref") != nil {
 		items = append(items, d.deref(item))
 	}
 	taken := map[string]bool{}
 	for _, it := range items {
-		if !it.node.Is(tree.Object) {
+		if !it.Value.Is(tree.Object) {
 			continue
 		}
-		for i, method := range it.node.Keys {
+		for i, method := range it.Value.Keys {
 			if slices.Contains(methods(), method) {
-				d.operation(key, strings.ToUpper(method), target{it.node.Items[i], it.at.Member(method), nil}, items, taken)
+				d.operation(key, strings.ToUpper(method), found(it.Value.Items[i], it.At.Member(method), nil), items, taken)
 			}
 		}
-		if more := it.node.Get("additionalOperations"); more.Is(tree.Object) {
+		if more := it.Value.Get("additionalOperations"); more.Is(tree.Object) {
 			for i, method := range more.Keys {
-				d.operation(key, method, target{more.Items[i], it.at.Member("additionalOperations").Member(method), nil}, items, taken)
+				d.operation(key, method, found(more.Items[i], it.At.Member("additionalOperations").Member(method), nil), items, taken)
 			}
 		}
 	}
 }
 
 func (d *document) operation(path, method string, op target, items []target, taken map[string]bool) {
-	if !op.node.Is(tree.Object) || taken[method] || !d.running() {
+	if !op.Value.Is(tree.Object) || taken[method] || !d.running() {
 		return
 	}
 	taken[method] = true
 	d.current = &described{Operation: program.Operation{Key: method + " " + path}}
-	d.element(op.at)
-	lists := []target{{op.node.Get("parameters"), op.at.Member("parameters"), nil}}
+	d.element(op.At)
+	lists := []target{found(op.Value.Get("parameters"), op.At.Member("parameters"), nil)}
 	for _, item := range items {
-		lists = append(lists, target{item.node.Get("parameters"), item.at.Member("parameters"), nil})
+		lists = append(lists, found(item.Value.Get("parameters"), item.At.Member("parameters"), nil))
 	}
 	d.parameters(lists)
-	if body := d.deref(target{op.node.Get("requestBody"), op.at.Member("requestBody"), nil}); body.node.Is(tree.Object) && method != http.MethodTrace {
+	if body := d.deref(found(op.Value.Get("requestBody"), op.At.Member("requestBody"), nil)); body.Value.Is(tree.Object) && method != http.MethodTrace {
 		b := &program.Body{Contents: d.contents(body)}
-		b.Required = yes(body.node.Get("required"))
+		b.Required = yes(body.Value.Get("required"))
 		d.current.Body = b
 	}
-	d.responses(target{op.node.Get("responses"), op.at.Member("responses"), nil})
+	d.responses(found(op.Value.Get("responses"), op.At.Member("responses"), nil))
 	d.current.Elements = uint32(len(d.current.elements)) //nolint:gosec // G115: bounded by the document
 	d.operations = append(d.operations, *d.current)
 }
@@ -114,12 +114,12 @@ func yes(n *tree.Node) bool { return n.Is(tree.Bool) && n.Text == "true" }
 func (d *document) parameters(lists []target) {
 	seen := map[string]bool{}
 	for _, list := range lists {
-		if !list.node.Is(tree.Array) {
+		if !list.Value.Is(tree.Array) {
 			continue
 		}
-		for i, item := range list.node.Items {
-			t := d.deref(target{item, list.at.Element(i), nil})
-			name, in := t.node.Get("name").Str(), t.node.Get("in").Str()
+		for i, item := range list.Value.Items {
+			t := d.deref(found(item, list.At.Element(i), nil))
+			name, in := t.Value.Get("name").Str(), t.Value.Get("in").Str()
 			id := in + " " + name
 			if in == "header" {
 				id = strings.ToLower(id)
@@ -136,21 +136,21 @@ func (d *document) parameters(lists []target) {
 
 // parameter compiles a parameter or a header.
 func (d *document) parameter(t target, name, in string) program.Parameter {
-	p := program.Parameter{Name: name, In: in, Required: yes(t.node.Get("required")) || in == "path",
-		AllowReserved: yes(t.node.Get("allowReserved")), AllowEmpty: yes(t.node.Get("allowEmptyValue")), Element: d.element(t.at)}
-	if content := t.node.Get("content"); content.Is(tree.Object) && len(content.Keys) > 0 {
+	p := program.Parameter{Name: name, In: in, Required: yes(t.Value.Get("required")) || in == "path",
+		AllowReserved: yes(t.Value.Get("allowReserved")), AllowEmpty: yes(t.Value.Get("allowEmptyValue")), Element: d.element(t.At)}
+	if content := t.Value.Get("content"); content.Is(tree.Object) && len(content.Keys) > 0 {
 		p.Media = content.Keys[0]
-		p.Schema = d.at(target{content.Items[0], t.at.Member("content").Member(p.Media), nil})
+		p.Schema = d.at(found(content.Items[0], t.At.Member("content").Member(p.Media), nil))
 		return p
 	}
-	p.Style, p.Schema = t.node.Get("style").Str(), d.at(t)
+	p.Style, p.Schema = t.Value.Get("style").Str(), d.at(t)
 	if p.Style == "" {
 		p.Style = "simple"
 		if in == "query" || in == "cookie" {
 			p.Style = "form"
 		}
 	}
-	p.Explode = explode(t.node, p.Style)
+	p.Explode = explode(t.Value, p.Style)
 	return p
 }
 
@@ -164,46 +164,46 @@ func explode(n *tree.Node, style string) bool {
 
 // at compiles the schema of a parameter, a header or a media type.
 func (d *document) at(t target) program.ID {
-	n := t.node.Get("schema")
+	n := t.Value.Get("schema")
 	if n == nil {
 		return program.Any
 	}
-	return d.schema(target{n, t.at.Member("schema"), d.resource}, 0)
+	return d.schema(found(n, t.At.Member("schema"), d.names.Document()), 0)
 }
 
 func (d *document) contents(t target) []program.Content {
-	all := t.node.Get("content")
+	all := t.Value.Get("content")
 	if !all.Is(tree.Object) {
 		return nil
 	}
 	var list []program.Content
-	at := t.at.Member("content")
+	at := t.At.Member("content")
 	for i, media := range all.Keys {
-		here := d.deref(target{all.Items[i], at.Member(media), nil})
-		if !here.node.Is(tree.Object) {
+		here := d.deref(found(all.Items[i], at.Member(media), nil))
+		if !here.Value.Is(tree.Object) {
 			continue
 		}
 		c := program.Content{Media: media, Element: d.element(at.Member(media)), Schema: d.at(here)}
-		c.Encoding = d.encodings(target{here.node.Get("encoding"), here.at.Member("encoding"), nil})
+		c.Encoding = d.encodings(found(here.Value.Get("encoding"), here.At.Member("encoding"), nil))
 		list = append(list, c)
 	}
 	return list
 }
 
 func (d *document) encodings(t target) []program.Encoding {
-	if !t.node.Is(tree.Object) {
+	if !t.Value.Is(tree.Object) {
 		return nil
 	}
 	var list []program.Encoding
-	for i, property := range t.node.Keys {
-		n := t.node.Items[i]
+	for i, property := range t.Value.Keys {
+		n := t.Value.Items[i]
 		e := program.Encoding{Property: property, ContentType: n.Get("contentType").Str(), Style: n.Get("style").Str(),
 			AllowReserved: yes(n.Get("allowReserved"))}
 		if e.Style == "" && (n.Get("explode") != nil || n.Get("allowReserved") != nil) {
 			e.Style = "form"
 		}
 		e.Explode = explode(n, e.Style)
-		e.Headers = d.headers(target{n.Get("headers"), t.at.Member(property).Member("headers"), nil})
+		e.Headers = d.headers(found(n.Get("headers"), t.At.Member(property).Member("headers"), nil))
 		list = append(list, e)
 	}
 	slices.SortFunc(list, func(a, b program.Encoding) int { return cmp.Compare(a.Property, b.Property) })
@@ -211,13 +211,13 @@ func (d *document) encodings(t target) []program.Encoding {
 }
 
 func (d *document) headers(t target) []program.Parameter {
-	if !t.node.Is(tree.Object) {
+	if !t.Value.Is(tree.Object) {
 		return nil
 	}
 	var list []program.Parameter
-	for i, name := range t.node.Keys {
-		h := d.deref(target{t.node.Items[i], t.at.Member(name), nil})
-		if h.node.Is(tree.Object) && !strings.EqualFold(name, "content-type") {
+	for i, name := range t.Value.Keys {
+		h := d.deref(found(t.Value.Items[i], t.At.Member(name), nil))
+		if h.Value.Is(tree.Object) && !strings.EqualFold(name, "content-type") {
 			list = append(list, d.parameter(h, name, "header"))
 		}
 	}
@@ -225,19 +225,19 @@ func (d *document) headers(t target) []program.Parameter {
 }
 
 func (d *document) responses(t target) {
-	if !t.node.Is(tree.Object) {
+	if !t.Value.Is(tree.Object) {
 		return
 	}
-	for i, status := range t.node.Keys {
-		r := d.deref(target{t.node.Items[i], t.at.Member(status), nil})
-		if !r.node.Is(tree.Object) || strings.HasPrefix(status, "x-") {
+	for i, status := range t.Value.Keys {
+		r := d.deref(found(t.Value.Items[i], t.At.Member(status), nil))
+		if !r.Value.Is(tree.Object) || strings.HasPrefix(status, "x-") {
 			continue
 		}
-		out := program.Response{Status: strings.ToUpper(status), Element: d.element(t.at.Member(status))}
+		out := program.Response{Status: strings.ToUpper(status), Element: d.element(t.At.Member(status))}
 		if status == "default" {
 			out.Status = status
 		}
-		out.Headers = d.headers(target{r.node.Get("headers"), r.at.Member("headers"), nil})
+		out.Headers = d.headers(found(r.Value.Get("headers"), r.At.Member("headers"), nil))
 		out.Contents = d.contents(r)
 		d.current.Responses = append(d.current.Responses, out)
 	}

@@ -26,12 +26,12 @@ func (b *builder) properties(o *program.Object) {
 	if n == nil {
 		return
 	}
-	at := b.at.Member("properties")
+	at := b.At.Member("properties")
 	for i, name := range n.Keys {
-		here := target{n.Items[i], at.Member(name), b.resource}
+		here := found(n.Items[i], at.Member(name), b.In)
 		o.Properties = append(o.Properties, program.Property{Name: name, Element: uint32(len(b.elements)), //nolint:gosec // G115: bounded
 			Schema: b.schema(here, b.scope), Access: b.access(here, 0)})
-		b.elements = append(b.elements, here.at)
+		b.elements = append(b.elements, here.At)
 	}
 	slices.SortFunc(o.Properties, func(a, b program.Property) int { return cmp.Compare(a.Name, b.Name) })
 }
@@ -41,11 +41,11 @@ func (b *builder) patternProperties(o *program.Object) {
 	if n == nil {
 		return
 	}
-	at := b.at.Member("patternProperties")
+	at := b.At.Member("patternProperties")
 	for i, text := range n.Keys {
 		below := at.Member(text)
 		o.Patterns = append(o.Patterns, program.PatternProperty{Pattern: b.pattern(text, below),
-			Schema: b.schema(target{n.Items[i], below, b.resource}, b.scope)})
+			Schema: b.schema(found(n.Items[i], below, b.In), b.scope)})
 	}
 }
 
@@ -86,9 +86,9 @@ func (b *builder) dependents(o *program.Object) {
 		}
 	}
 	if n := b.get("dependentSchemas", tree.Object, 1); n != nil {
-		at := b.at.Member("dependentSchemas")
+		at := b.At.Member("dependentSchemas")
 		for i, name := range n.Keys {
-			get(name).Schema = b.schema(target{n.Items[i], at.Member(name), b.resource}, b.scope)
+			get(name).Schema = b.schema(found(n.Items[i], at.Member(name), b.In), b.scope)
 		}
 	}
 	for _, d := range order {
@@ -101,13 +101,13 @@ const maxAccess = 8
 
 // access gives the directions that a property's schema asks for, itself or where it leads.
 func (c *compiler) access(t target, depth int) (a program.Access) {
-	if depth > maxAccess || !t.node.Is(tree.Object) {
+	if depth > maxAccess || !t.Value.Is(tree.Object) {
 		return 0
 	}
-	ref := t.node.Get("$ref").Str()
+	ref := t.Value.Get("$ref").Str()
 	if ref == "" || c.minor > 0 {
 		for keyword, bit := range map[string]program.Access{"readOnly": program.ReadOnly, "writeOnly": program.WriteOnly} {
-			if v := t.node.Get(keyword); v.Is(tree.Bool) && v.Text == "true" {
+			if v := t.Value.Get(keyword); v.Is(tree.Bool) && v.Text == "true" {
 				a |= bit
 			}
 		}
@@ -118,11 +118,11 @@ func (c *compiler) access(t target, depth int) (a program.Access) {
 
 // declared gives the directions of a property that a schema declares, itself or in a part of it.
 func (c *compiler) declared(t target, name string, depth int) (a program.Access) {
-	if depth > maxAccess || !t.node.Is(tree.Object) {
+	if depth > maxAccess || !t.Value.Is(tree.Object) {
 		return 0
 	}
-	if n := t.node.Get("properties").Get(name); n != nil {
-		a = c.access(target{n, nil, t.resource}, 0)
+	if n := t.Value.Get("properties").Get(name); n != nil {
+		a = c.access(found(n, nil, t.In), 0)
 	}
 	c.parts(t, func(part target) { a |= c.declared(part, name, depth+1) })
 	return a
@@ -130,17 +130,17 @@ func (c *compiler) declared(t target, name string, depth int) (a program.Access)
 
 // parts calls f for the schemas that hold together with one: where its reference leads, and its allOf.
 func (c *compiler) parts(t target, f func(target)) {
-	if ref := t.node.Get("$ref").Str(); ref != "" {
-		if to, ok := c.resolve(ref, t.resource); ok {
+	if ref := t.Value.Get("$ref").Str(); ref != "" {
+		if to, ok := c.names.Resolve(ref, t.In); ok {
 			f(to)
 		}
 		if c.minor == 0 {
 			return
 		}
 	}
-	if all := t.node.Get("allOf"); all.Is(tree.Array) {
+	if all := t.Value.Get("allOf"); all.Is(tree.Array) {
 		for _, item := range all.Items {
-			f(target{item, nil, t.resource})
+			f(found(item, nil, t.In))
 		}
 	}
 }
