@@ -91,7 +91,7 @@ func verdict(findings int) string {
 
 func (r *Report) printAccounts(b *strings.Builder) {
 	b.WriteString("\n## Accounts\n\nAdmitted = fresh + from memory + seen, not answered + not come. Usage = admitted; the quota counts admitted × cost; the upstream " +
-		"saw fresh + seen. A quota's leased units are on lease to nobody any more. In doubt: no answer of the gateway's own, which may count or not.\n\n")
+		"saw fresh + seen. Leased is what the platform does not know to be spent; units that nobody spent are the quota's less admitted × cost. In doubt: no answer of the gateway's own, which may count or not.\n\n")
 	table(b, []string{"caller", "calls", "200", "429", "turned away", "in doubt", "fresh", "from memory", "seen, not answered", "not come", "replayed",
 		"**admitted**", "**usage**", "**quota used**", "leased", "**upstream saw**", "repeats", "p50 ms", "p99", "p99.9", "may be lost"}, func(row func(...any)) {
 		for i := range r.Accounts {

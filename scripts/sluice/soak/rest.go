@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"sluice/scripts/sluice/fault"
 	"sluice/scripts/sluice/local"
 	"sluice/scripts/sluice/soak/growth"
 	"sluice/shared/usage"
@@ -128,13 +127,8 @@ func (s *soak) goroutines(ctx context.Context, function string, oldest bool) (in
 	return n, nil
 }
 
-// drain ends all faults and waits until the counters stand still: usage is folded, and leases are returned. Then it takes
-// everything down.
+// drain waits until the counters stand still: usage is folded, and leases are returned. Then it looks at what is used at rest.
 func (s *soak) drain(ctx context.Context) error {
-	s.upstream.Heal()
-	if _, err := fault.Clear(ctx, s.cloud.DataDir); err != nil {
-		return err
-	}
 	const still, patience = 4, 90 * time.Second
 	began, same, last := time.Now(), 0, ""
 	for same < still && time.Since(began) < patience {

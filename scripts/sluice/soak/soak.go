@@ -29,6 +29,7 @@ import (
 
 	"sluice/scripts/sluice/bench/machine"
 	"sluice/scripts/sluice/client"
+	"sluice/scripts/sluice/fault"
 	"sluice/scripts/sluice/launch"
 	"sluice/scripts/sluice/soak/backend"
 	"sluice/scripts/sluice/soak/growth"
@@ -224,6 +225,9 @@ func (s *soak) alive() error {
 // flushed, and connections that lie idle are closed.
 const quiet = 8 * time.Second
 
+// settle is how long calls go on without faults: longer than a store that was away is left alone.
+const settle = 6 * time.Second
+
 // drive makes calls of all lanes until ctx ends.
 func (s *soak) drive(ctx context.Context) {
 	traffic.Drive(ctx, s.cloud.Gateway(), s.lanes, s.Connections, s.upstream)
@@ -261,7 +265,19 @@ func (s *soak) endure(ctx context.Context) error {
 	if err := <-failed; err != nil {
 		return err
 	}
-	s.say("the load is over: %s", s.tallies())
+	s.say("the trouble is over: %s", s.tallies())
+	return s.calm(ctx)
+}
+
+// calm ends all faults and lets everybody call for a while: what an outage has left owed is settled by the next calls.
+func (s *soak) calm(ctx context.Context) error {
+	s.upstream.Heal()
+	if _, err := fault.Clear(ctx, s.cloud.DataDir); err != nil {
+		return err
+	}
+	calm, cancel := context.WithTimeout(ctx, settle)
+	defer cancel()
+	s.drive(calm)
 	return ctx.Err()
 }
 

@@ -123,9 +123,10 @@ func TestWhatIsWrongFailsTheSoakAndIsNamed(t *testing.T) {
 		}, "the quota counts 950 units, 0 of them leased; by the answers 2850"},
 		"the quota counts a call that nobody made": {"wide", func(_ *soak.Report, a *soak.Account) { a.Counted.Used++ }, "the quota counts 951"},
 		"units stay on lease": {"wide", func(_ *soak.Report, a *soak.Account) { a.Counted.Used, a.Counted.Leased = 960, 10 },
-			"10 units on lease when all is quiet"},
+			"10 units that nobody spent"},
 		"more is on lease than a changed plan had": {"moved", func(_ *soak.Report, a *soak.Account) { a.Counted.Used, a.Counted.Leased = 967, 17 },
-			"17 units on lease"},
+			"17 units that nobody spent"},
+		"a call takes units twice":                   {"wide", func(_ *soak.Report, a *soak.Account) { a.Counted.Used, a.Counted.Leased = 1900, 0 }, "the quota counts 1900"},
 		"the quota over all consumers lacks a call":  {"wide", func(r *soak.Report, _ *soak.Account) { r.AllConsumers.Used-- }, "over all consumers: its quota counts 9499"},
 		"a call is answered that nobody saw":         {"wide", func(_ *soak.Report, a *soak.Account) { a.Upstream.Calls-- }, "the upstream saw 919"},
 		"a call comes that nobody was told of":       {"wide", func(_ *soak.Report, a *soak.Account) { a.Upstream.Calls++ }, "the upstream saw 921"},
@@ -165,7 +166,7 @@ func TestWhatKilledInstancesTakeAlongIsNoFaultUpToItsBound(t *testing.T) {
 	for name, c := range map[string]world.Counted{
 		"more usage is lost than an instance has":      {Calls: 886, Used: 960, Leased: 10},
 		"more is on lease than an instance had":        {Calls: 890, Used: 1030, Leased: 80},
-		"what is on lease does not explain the charge": {Calls: 890, Used: 962, Leased: 10},
+		"what is on lease does not explain the charge": {Calls: 890, Used: 963, Leased: 10},
 		"the quota lacks what was lost":                {Calls: 890, Used: 949, Leased: 10},
 	} {
 		if a.Counted = c; r.Check() == nil {

@@ -87,7 +87,8 @@ func (r *Report) counted(a *Account) []string {
 	}
 	faults := r.usage(a.Counted.Calls, a.Answers.Admitted(), a.Answers.Doubtful, r.lost(a))
 	cost := a.Lane.Cost
-	return append(faults, r.units("the quota", a.Counted, cost*a.Answers.Admitted(), cost*a.Answers.Doubtful, cost*(r.lost(a)+r.stranded(a)), a.Lane.Overdraft)...)
+	return append(faults, r.units("the quota", a.Counted, cost, cost*a.Answers.Admitted(), cost*a.Answers.Doubtful,
+		cost*(r.lost(a)+r.stranded(a)), a.Lane.Overdraft)...)
 }
 
 // stranded is how many calls' units may have been on lease under a plan when it changed: a lease is of half a second's units,
@@ -108,15 +109,18 @@ func (r *Report) usage(has, admitted, doubt, lost int64) []string {
 		has, admitted, doubt, lost)}
 }
 
-// units judges a quota's counter. An overdraft that an instance owes when it is killed is not charged any more.
-func (r *Report) units(what string, c world.Counted, admitted, doubt, lost, overdraft int64) (faults []string) {
-	forgiven := overdraft * int64(r.Kills["proxy"])
-	if c.Used < admitted-forgiven || c.Used-c.Leased > admitted+doubt {
-		faults = append(faults, fmt.Sprintf("%s counts %d units, %d of them leased; by the answers %d were admitted, and at most %d that were in doubt",
-			what, c.Used, c.Leased, admitted, doubt))
+// units judges a quota's counter. An overdraft that an instance owes when it is killed is not charged any more. And what a
+// call waits for is charged as spent: if the store's answer was lost, so that the call was turned away, and the instance is
+// killed before it has asked again, nobody had it. An instance has one call at a time. Units that the platform calls leased may
+// have been spent meanwhile, since who holds none has nothing to write: so it is held units that are judged.
+func (r *Report) units(what string, c world.Counted, cost, admitted, doubt, lost, overdraft int64) (faults []string) {
+	kills := int64(r.Kills["proxy"])
+	if c.Used < admitted-overdraft*kills || c.Used-c.Leased > admitted+doubt+cost*kills {
+		faults = append(faults, fmt.Sprintf("%s counts %d units, %d of them leased; by the answers %d were admitted, and at most %d more that were in doubt, "+
+			"or waited when their instance was killed", what, c.Used, c.Leased, admitted, doubt+cost*kills))
 	}
-	if c.Leased > lost {
-		faults = append(faults, fmt.Sprintf("%s has %d units on lease when all is quiet; what was killed, or had its plan changed, had %d at most", what, c.Leased, lost))
+	if held := c.Used - admitted - doubt; held > lost {
+		faults = append(faults, fmt.Sprintf("%s has %d units that nobody spent when all is quiet; what was killed, or had its plan changed, held %d at most", what, held, lost))
 	}
 	return faults
 }
@@ -193,9 +197,10 @@ func (r *Report) together() (faults []string) {
 		faults = append(faults, "callers without a credential: "+what)
 	}
 	if kills := sum(r.Kills); doubt > kills {
-		faults = append(faults, fmt.Sprintf("%d calls got no answer, or one that no function gave, and %d instances were killed, each with a call at most, e.g. %s", doubt, kills, example))
+		faults = append(faults, fmt.Sprintf("%d calls got no answer, or one that no function gave, and %d instances were killed, each with a call at most, e.g. %s",
+			doubt, kills, example))
 	}
-	for _, what := range r.units("its quota", r.AllConsumers, api.admitted, api.doubt, api.lost, api.overdraft) {
+	for _, what := range r.units("its quota", r.AllConsumers, world.Dear, api.admitted, api.doubt, api.lost, api.overdraft) {
 		faults = append(faults, "the API over all consumers: "+what)
 	}
 	return faults

@@ -49,6 +49,8 @@ func (a *answer) class(seen Upstream) class {
 		return classReplayed
 	case a.call == a.id:
 		return classFresh
+	case a.call != "" && seen.Saw(a.id): // and something remembered stood in for what it said
+		return classSeen
 	case a.call != "":
 		return classRemembered
 	case a.limits && a.status == http.StatusTooManyRequests && a.problem:

@@ -6,7 +6,7 @@
 //   - RateLimit, which the gateway writes if the limits let the call pass, or refused it.
 //   - Idempotency-Replayed, of a call that was repeated and charged nothing.
 //
-// Without X-Call the upstream itself is asked whether it has seen the call. So each admitted call is in exactly one class, and
+// Where X-Call is not this one the upstream itself is asked whether it has seen the call. So each admitted call is in exactly one class, and
 // the sums must agree with the gateway's own counters to the unit. Nothing is kept of a single call.
 package traffic
 

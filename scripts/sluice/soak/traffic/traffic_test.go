@@ -66,6 +66,8 @@ func TestWhatBecameOfACallIsToldByItsAnswer(t *testing.T) {
 			traffic.Counts{Fresh: 1}},
 		"the cache answered": {answer(200, mine, "X-Request-Id", "1", "X-Call", "0", "X-Caller", "shop", "RateLimit", `"q";r=1`),
 			traffic.Counts{Good: 1, Remembered: 1}},
+		"the cache stood in for the upstream": {answer(200, mine, "X-Request-Id", "seen", "X-Call", "0", "X-Caller", "shop", "RateLimit", `"q";r=1`),
+			traffic.Counts{Good: 1, Seen: 1}},
 		"the cache gave another's answer": {answer(200, `{"caller":"other"}`, "X-Request-Id", "1", "X-Call", "0", "X-Caller", "other", "RateLimit", `"q";r=1`),
 			traffic.Counts{Good: 1, Remembered: 1, Mixed: 1}},
 		"the fields are the caller's and the body another's": {answer(200, `{"caller":"other"}`, "X-Request-Id", "1", "X-Call", "1", "X-Caller", "shop", "RateLimit", `"q";r=1`),
