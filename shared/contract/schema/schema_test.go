@@ -147,3 +147,38 @@ func TestADiscriminatorChoosesTheAlternativeThatItNames(t *testing.T) {
 		})
 	}
 }
+
+func TestABoundIsTheLastValueThatIsAccepted(t *testing.T) {
+	for name, c := range map[string]struct{ schema, yes, no string }{
+		"minimum":              {`{"minimum":1.5}`, `1.50`, `1.4999999999999999999`},
+		"maximum":              {`{"maximum":-1}`, `-1e0`, `-0.99999999999999999999`},
+		"exclusiveMinimum":     {`{"exclusiveMinimum":0}`, `1e-999`, `-0`},
+		"exclusiveMaximum":     {`{"exclusiveMaximum":9007199254740993}`, `9007199254740992`, `9007199254740993.0`},
+		"multipleOf":           {`{"multipleOf":0.01}`, `4.35`, `4.355`},
+		"minLength":            {`{"minLength":2}`, `"\ud83d\ude00é"`, `"é"`},
+		"maxLength":            {`{"maxLength":2}`, `"😀é"`, `"abc"`},
+		"minItems":             {`{"minItems":1}`, `[0]`, `[]`},
+		"maxItems":             {`{"maxItems":1}`, `[0]`, `[0,0]`},
+		"minProperties":        {`{"minProperties":1}`, `{"a":0}`, `{}`},
+		"maxProperties":        {`{"maxProperties":1}`, `{"a":0}`, `{"a":0,"b":0}`},
+		"contains":             {`{"contains":{"const":1}}`, `[0,1]`, `[0]`},
+		"minContains":          {`{"contains":{"const":1},"minContains":2}`, `[1,0,1]`, `[1]`},
+		"maxContains":          {`{"contains":{"const":1},"maxContains":1}`, `[1,0]`, `[1,1]`},
+		"no contains at all":   {`{"contains":{"const":1},"minContains":0,"maxItems":1}`, `[0]`, `[0,0]`},
+		"a count with a point": {`{"maxItems":1.0}`, `[0]`, `[0,0]`},
+		"nothing at all":       {`{"maxLength":0}`, `""`, `"a"`},
+		"int32":                {`{"format":"int32"}`, `-2147483648`, `2147483648`},
+		"int64 is whole":       {`{"format":"int64"}`, `1.0`, `1.5`},
+		"integers are whole":   {`{"type":"integer"}`, `12e1`, `12e-1`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := load(t, c.schema)
+			if got := s.Validate([]byte(c.yes), schema.Options{}); !got.OK() {
+				t.Errorf("%s: %v", c.yes, got.Faults)
+			}
+			if got := s.Validate([]byte(c.no), schema.Options{}); got.OK() {
+				t.Errorf("%s is accepted", c.no)
+			}
+		})
+	}
+}

@@ -105,6 +105,7 @@ type compiler struct {
 	findings []contract.Finding
 	omitted  int
 	steps    int
+	depth    int
 	err      error
 }
 
@@ -191,11 +192,18 @@ func (c *compiler) schema(t target, s scope) program.ID {
 	}
 	c.known[k] = building
 	b := &builder{compiler: c, target: t, scope: s}
+	if c.depth++; c.depth > maxDepth {
+		c.stop(fmt.Errorf("schemas lead to each other more than %d deep", maxDepth))
+	}
 	b.build()
+	c.depth--
 	id := c.keep(c.known[k], b)
 	c.known[k] = id
 	return id
 }
+
+// maxDepth is how deep schemas may lead to each other, properties and elements included: it bounds the stack.
+const maxDepth = 10_000
 
 // maxHops is how many references may lead to each other.
 const maxHops = 100

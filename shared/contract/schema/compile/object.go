@@ -30,7 +30,7 @@ func (b *builder) properties(o *program.Object) {
 	for i, name := range n.Keys {
 		here := found(n.Items[i], at.Member(name), b.In)
 		o.Properties = append(o.Properties, program.Property{Name: name, Element: uint32(len(b.elements)), //nolint:gosec // G115: bounded
-			Schema: b.schema(here, b.scope), Access: b.access(here, 0)})
+			Schema: b.schema(here, b.scope), Access: b.access(here)})
 		b.elements = append(b.elements, here.At)
 	}
 	slices.SortFunc(o.Properties, func(a, b program.Property) int { return cmp.Compare(a.Name, b.Name) })
@@ -56,7 +56,7 @@ func (b *builder) required(o *program.Object) {
 	}
 	for _, item := range n.Items {
 		if item.Kind == tree.String {
-			o.Required = append(o.Required, program.Required{Name: item.Text, Access: b.declared(b.target, item.Text, 0)})
+			o.Required = append(o.Required, program.Required{Name: item.Text, Access: b.declared(b.target, item.Text)})
 		}
 	}
 	slices.SortFunc(o.Required, func(a, b program.Required) int { return cmp.Compare(a.Name, b.Name) })
@@ -96,51 +96,55 @@ func (b *builder) dependents(o *program.Object) {
 	}
 }
 
-// maxAccess is how far readOnly and writeOnly are looked for behind references and in allOf.
-const maxAccess = 8
+// maxParts bounds how many schemas are looked through for what one says of a property.
+const maxParts = 200
 
 // access gives the directions that a property's schema asks for, itself or where it leads.
-func (c *compiler) access(t target, depth int) (a program.Access) {
-	if depth > maxAccess || !t.Value.Is(tree.Object) {
-		return 0
-	}
-	ref := t.Value.Get("$ref").Str()
-	if ref == "" || c.minor > 0 {
-		for keyword, bit := range map[string]program.Access{"readOnly": program.ReadOnly, "writeOnly": program.WriteOnly} {
-			if v := t.Value.Get(keyword); v.Is(tree.Bool) && v.Text == "true" {
-				a |= bit
-			}
+func (c *compiler) access(t target) (a program.Access) {
+	c.together(t, func(part target) {
+		if v := part.Value.Get("readOnly"); v.Is(tree.Bool) && v.Text == "true" {
+			a |= program.ReadOnly
 		}
-	}
-	c.parts(t, func(part target) { a |= c.access(part, depth+1) })
+		if v := part.Value.Get("writeOnly"); v.Is(tree.Bool) && v.Text == "true" {
+			a |= program.WriteOnly
+		}
+	})
 	return a
 }
 
 // declared gives the directions of a property that a schema declares, itself or in a part of it.
-func (c *compiler) declared(t target, name string, depth int) (a program.Access) {
-	if depth > maxAccess || !t.Value.Is(tree.Object) {
-		return 0
-	}
-	if n := t.Value.Get("properties").Get(name); n != nil {
-		a = c.access(found(n, nil, t.In), 0)
-	}
-	c.parts(t, func(part target) { a |= c.declared(part, name, depth+1) })
+func (c *compiler) declared(t target, name string) (a program.Access) {
+	c.together(t, func(part target) {
+		if n := part.Value.Get("properties").Get(name); n != nil {
+			a |= c.access(found(n, nil, part.In))
+		}
+	})
 	return a
 }
 
-// parts calls f for the schemas that hold together with one: where its reference leads, and its allOf.
-func (c *compiler) parts(t target, f func(target)) {
-	if ref := t.Value.Get("$ref").Str(); ref != "" {
-		if to, ok := c.names.Resolve(ref, t.In); ok {
-			f(to)
+// together calls f for a schema and for all that hold with it: where references lead, and what stands in allOf. Beside a
+// reference nothing counts in OpenAPI 3.0.
+func (c *compiler) together(t target, f func(target)) {
+	seen, waiting := map[*tree.Node]bool{}, []target{t}
+	for len(waiting) > 0 && len(seen) < maxParts && c.running() {
+		t := waiting[len(waiting)-1]
+		waiting = waiting[:len(waiting)-1]
+		if !t.Value.Is(tree.Object) || seen[t.Value] {
+			continue
 		}
-		if c.minor == 0 {
-			return
+		seen[t.Value] = true
+		ref := t.Value.Get("$ref").Str()
+		if to, ok := c.names.Resolve(ref, t.In); ok && ref != "" {
+			waiting = append(waiting, to)
 		}
-	}
-	if all := t.Value.Get("allOf"); all.Is(tree.Array) {
-		for _, item := range all.Items {
-			f(found(item, nil, t.In))
+		if ref != "" && c.minor == 0 {
+			continue
+		}
+		f(t)
+		if all := t.Value.Get("allOf"); all.Is(tree.Array) {
+			for _, item := range all.Items[:min(len(all.Items), maxParts)] {
+				waiting = append(waiting, found(item, nil, t.In))
+			}
 		}
 	}
 }
