@@ -13,6 +13,14 @@ import (
 // location holds the value of a place of its own against a schema: the whole, a member or an element. Schemas that hold
 // for the same value are eval's.
 func (r *run) location(id program.ID, at int) bool {
+	if r.quiet > 0 && r.start-r.steps > rememberAfter && id.Placed() && int(r.Tokens[at].Next) > at+1 {
+		return r.remembered(id, at)
+	}
+	return r.fresh(id, at)
+}
+
+// fresh is location for a value that has not been looked at, as far as is known.
+func (r *run) fresh(id program.ID, at int) bool {
 	switch r.Tokens[at].Kind {
 	case tape.Text:
 		return r.bare(id, at)

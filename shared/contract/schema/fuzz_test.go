@@ -79,8 +79,8 @@ func FuzzLoad(f *testing.F) {
 		if err == nil {
 			judge(t, op, []byte(`{"kind":"x","list":[true,{"kind":"x"}],"own":"a"}`))
 		}
-		if e, err := schema.DecodeElements(elements); err == nil && op != nil {
-			e.Of(op)
+		if e, err := program.DecodeElements(elements); err == nil && op != nil {
+			e.Of(op.Description())
 		}
 	})
 }

@@ -78,8 +78,8 @@ func TestPagesThatWereStoredAreReadForAsLongAsTheirVersionIs(t *testing.T) {
 			t.Errorf("%s is not written as it was read", name)
 		}
 	}
-	elements, err := schema.DecodeElements(kept(t, "elements"))
-	if err != nil || len(elements.Of(ops[0])) != ops[0].Elements() {
+	elements, err := program.DecodeElements(kept(t, "elements"))
+	if err != nil || len(elements.Of(ops[0].Description())) != ops[0].Elements() {
 		t.Errorf("%d elements have a number: %v", ops[0].Elements(), err)
 	}
 }
@@ -91,7 +91,7 @@ func TestAPageOfAnotherVersionIsToBeCompiledAnew(t *testing.T) {
 	if _, err := c.Load(t.Context(), page); !errors.Is(err, program.ErrVersion) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := schema.DecodeElements(page); !errors.Is(err, program.ErrVersion) {
+	if _, err := program.DecodeElements(page); !errors.Is(err, program.ErrVersion) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"sluice/shared/contract/schema"
 	"sluice/shared/contract/schema/compile"
+	"sluice/shared/contract/schema/program"
 	"sluice/shared/contract/schema/tape"
 )
 
@@ -92,12 +93,12 @@ func marked(t *testing.T, source, body string) (all, seen []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elements, err := schema.DecodeElements(made.Elements)
+	elements, err := program.DecodeElements(made.Elements)
 	if err != nil {
 		t.Fatal(err)
 	}
 	op := operations(t, made)[0]
-	all = elements.Of(op)
+	all = elements.Of(op.Description())
 	if len(all) != op.Elements() {
 		t.Fatalf("%d elements have a place, %d a number", len(all), op.Elements())
 	}
@@ -185,5 +186,27 @@ func TestNoFaultHoldsAValue(t *testing.T) {
 		if all := f.Pointer + f.Expected; strings.Contains(all, "hunter2") || strings.Contains(all, "77077") {
 			t.Errorf("%+v tells what was sent", f)
 		}
+	}
+}
+
+func TestAlternativesInsideOfAlternativesCostNoMoreThanTheirSum(t *testing.T) {
+	s := load(t, `{"$ref":"#/$defs/t","$defs":{"t":{"anyOf":[{"properties":{"c":{"$ref":"#/$defs/t"},"k":{"const":1}},"required":["k"]},
+{"properties":{"c":{"$ref":"#/$defs/t"},"k":{"const":2}},"required":["k"]}]}}}`)
+	deep := func(inner string) []byte {
+		return []byte(strings.Repeat(`{"c":`, 100) + inner + strings.Repeat(`,"k":2}`, 100))
+	}
+	if got := s.Validate(deep(`{"k":2}`), schema.Options{}); !got.OK() {
+		t.Errorf("a value that fits is refused: %v", got.Faults)
+	}
+	if got := s.Validate(deep(`{"k":3}`), schema.Options{}); got.OK() || got.Faults[0].Keyword == "limit" {
+		t.Errorf("a value that does not fit: %v", got.Faults)
+	}
+	wide := load(t, `{"type":"array","items":{"anyOf":[{"multipleOf":7},{"multipleOf":11},{"pattern":"x"}]}}`)
+	if got := wide.Validate([]byte(`[`+strings.Repeat(`77,`, 100_000)+`77]`), schema.Options{}); !got.OK() {
+		t.Errorf("a large value is refused: %v", got.Faults)
+	}
+	work := load(t, `{"items":{"pattern":"(ab|ba|aab|bba){1,20}c$"}}`)
+	if got := work.Validate([]byte(`["`+strings.Repeat(`ab`, 500_000)+`"]`), schema.Options{}); got.OK() || got.Faults[0].Keyword != "limit" {
+		t.Errorf("a text of 1 MB for a pattern of many steps: %v", got.Faults)
 	}
 }

@@ -47,7 +47,7 @@ func (r *run) text(n *program.Text, page, at int) bool {
 			ok = r.fault(at, "maxLength", func() string { return "at most " + strconv.FormatUint(n.Max-1, 10) + " characters" })
 		}
 	}
-	if n.Pattern > 0 && (ok || r.quiet == 0) {
+	if n.Pattern > 0 && ok {
 		matches, done := r.matches(page, n.Pattern, text)
 		if !done {
 			return r.exhausted(at)
@@ -63,7 +63,7 @@ func (r *run) text(n *program.Text, page, at int) bool {
 }
 
 // patternSteps is how many steps of a pattern are taken for one of ours.
-const patternSteps = 16
+const patternSteps = 8
 
 // matches runs a pattern. Its work counts as steps; done is false when they are used up. A pattern that cannot be run, of
 // which the compiler writes none, is as if it were too much work.

@@ -132,12 +132,13 @@ func TestADiscriminatorChoosesTheAlternativeThatItNames(t *testing.T) {
 		discriminator, body string
 		want                []schema.Fault
 	}{
-		"by the name of its schema":              {`{"propertyName":"kind"}`, `{"kind":"Dog","bark":1}`, []schema.Fault{{"/bark", "type", "a boolean"}}},
-		"by a mapping to a name":                 {`{"propertyName":"kind","mapping":{"d":"Dog"}}`, `{"kind":"d","bark":1}`, []schema.Fault{{"/bark", "type", "a boolean"}}},
-		"by a mapping to a reference":            {`{"propertyName":"kind","mapping":{"d":"#/components/schemas/Dog"}}`, `{"kind":"d","bark":1}`, []schema.Fault{{"/bark", "type", "a boolean"}}},
-		"though others would fit as well":        {`{"propertyName":"kind"}`, `{"kind":"Cat","lives":9}`, nil},
-		"and none by a value that names nothing": {`{"propertyName":"kind"}`, `{"kind":"Cow"}`, []schema.Fault{{"", "oneOf", "one alternative only: several fit"}}},
-		"and none where it is missing":           {`{"propertyName":"kind"}`, `{"lives":9,"bark":1}`, []schema.Fault{{"", "oneOf", "one of 2 alternatives: none fits"}}},
+		"by the name of its schema":                  {`{"propertyName":"kind"}`, `{"kind":"Dog","bark":1}`, []schema.Fault{{"/bark", "type", "a boolean"}}},
+		"by a mapping to a name":                     {`{"propertyName":"kind","mapping":{"d":"Dog"}}`, `{"kind":"d","bark":1}`, []schema.Fault{{"/bark", "type", "a boolean"}}},
+		"by a mapping to a reference":                {`{"propertyName":"kind","mapping":{"d":"#/components/schemas/Dog"}}`, `{"kind":"d","bark":1}`, []schema.Fault{{"/bark", "type", "a boolean"}}},
+		"though others would fit as well":            {`{"propertyName":"kind"}`, `{"kind":"Cat","lives":9}`, nil},
+		"and none by a value that names nothing":     {`{"propertyName":"kind"}`, `{"kind":"Cow"}`, []schema.Fault{{"", "oneOf", "one alternative only: several fit"}}},
+		"and none by a mapping that leads elsewhere": {`{"propertyName":"kind","mapping":{"Dog":"Nowhere"}}`, `{"kind":"Dog","bark":1}`, nil},
+		"and none where it is missing":               {`{"propertyName":"kind"}`, `{"lives":9,"bark":1}`, []schema.Fault{{"", "oneOf", "one of 2 alternatives: none fits"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := document(t, "3.0.3", `{`+refs+`,"discriminator":`+c.discriminator+`}`, components)

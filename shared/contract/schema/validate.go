@@ -113,6 +113,7 @@ type run struct {
 	steps     int
 	nesting   int
 	journal
+	memory
 	furthest int
 	room     []byte
 	hashes   []hashed
@@ -150,6 +151,7 @@ func (r *run) judge(s Schema, t *tape.Tape, o Options) Result {
 	if r.steps = o.Steps; r.steps <= 0 {
 		r.steps = manySteps + stepsByValue*len(t.Tokens)
 	}
+	r.forget(r.steps)
 	r.location(s.id, 0)
 	for _, element := range r.marks {
 		o.Marks.Set(int(element))
@@ -165,6 +167,7 @@ func (r *run) judge(s Schema, t *tape.Tape, o Options) Result {
 func (r *run) release(c *Contract) {
 	r.Tape, r.operation, r.Options, r.result = nil, nil, Options{}, Result{}
 	r.own.Source = nil
+	r.forget(0)
 	if r.own.Size()+4*(cap(r.evaluated)+cap(r.marks)+cap(r.removed))+cap(r.room) <= maxKept {
 		c.runs.Put(r)
 	}

@@ -25,7 +25,7 @@ import (
 type Compiled struct {
 	Operations []Operation        // in the order of the document
 	Pool       [][]byte           // the pages that operations share, by number
-	Elements   []byte             // where the elements stand in the document: see schema.DecodeElements
+	Elements   []byte             // where the elements stand in the document: see program.DecodeElements
 	Findings   []contract.Finding // what is not enforced, and what is read in another way than it is written
 }
 
