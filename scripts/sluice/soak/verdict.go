@@ -91,14 +91,15 @@ func (r *Report) counted(a *Account) []string {
 		cost*(r.lost(a)+r.stranded(a)), a.Lane.Overdraft)...)
 }
 
-// stranded is how many calls' units may have been on lease under a plan when it changed: a lease is of half a second's units,
-// at most twice the last one.
+// stranded is how many calls' units may be charged, and named as leased, though nothing was killed: those on lease under a plan
+// when it changed, and those of a return whose answer the store lost, which is made once or not at all. A lease is of half a
+// second's units, at most twice the last one.
 func (r *Report) stranded(a *Account) int64 {
-	if !a.Lane.Changes {
-		return 0
+	times := r.StoreFaults
+	if a.Lane.Changes {
+		times += r.Changes.Made["plan"] + r.Changes.Made["subscription"] + r.Changes.Refused["plan"] + r.Changes.Refused["subscription"]
 	}
-	changes := r.Changes.Made["plan"] + r.Changes.Made["subscription"] + r.Changes.Refused["plan"] + r.Changes.Refused["subscription"]
-	return int64(changes) * int64(float64(a.Answers.Admitted())/max(1, r.Lasted.Seconds()))
+	return int64(float64(times) * float64(a.Answers.Admitted()) / max(1, r.Lasted.Seconds()))
 }
 
 func (r *Report) usage(has, admitted, doubt, lost int64) []string {
@@ -120,7 +121,7 @@ func (r *Report) units(what string, c world.Counted, cost, admitted, doubt, lost
 			"or waited when their instance was killed", what, c.Used, c.Leased, admitted, doubt+cost*kills))
 	}
 	if held := c.Used - admitted - doubt; held > lost {
-		faults = append(faults, fmt.Sprintf("%s has %d units that nobody spent when all is quiet; what was killed, or had its plan changed, held %d at most", what, held, lost))
+		faults = append(faults, fmt.Sprintf("%s has %d units that nobody spent when all is quiet; what was killed, had its plan changed, or lost the store's answer held %d at most", what, held, lost))
 	}
 	return faults
 }
@@ -189,7 +190,7 @@ func (r *Report) together() (faults []string) {
 		}
 		if a.Lane.API == "soak" {
 			cost := a.Lane.Cost
-			api.admitted, api.doubt, api.lost = api.admitted+cost*a.Answers.Admitted(), api.doubt+cost*a.Answers.Doubtful, api.lost+cost*r.lost(a)
+			api.admitted, api.doubt, api.lost = api.admitted+cost*a.Answers.Admitted(), api.doubt+cost*a.Answers.Doubtful, api.lost+cost*(r.lost(a)+r.stranded(a))
 			api.overdraft += a.Lane.Overdraft
 		}
 	}
