@@ -8,6 +8,8 @@
 //	op, err := c.Load(ctx, page)                        once per operation that is called
 //	op.Description()                                    parameters, bodies and answers, with the names of their schemas
 //	result := op.Schema(id).Validate(body, options)     per call; ValidateValue for what is no JSON
+//	result, err := stream.Pass(w, r, s, hold, options)  for what is too long to be held
+//	elements, err := program.DecodeElements(content)    where marks stand in the document; never on the way of a call
 //
 // A program.ErrVersion from Load says that the page was written by other code: compile the contract anew.
 //
@@ -18,7 +20,20 @@
 // is required where it does not go. Formats are asserted if they are in package format. Beyond a bound on steps, depth
 // or size a value is refused with the keyword "limit".
 //
-// Why own code: see the README beside this file for what was measured.
+// What it does not do. A discriminator over schemas that include it by allOf, without oneOf or anyOf, is a note. A member
+// that one part of an allOf requires and a sibling declares readOnly stays required. Marks are those of the first
+// alternative that fits, unless all have to be tried. Whether a host name's label in Punycode can be decoded is not asked.
+//
+// Why own code. The candidates compile when an instance starts, from the document, and hold values as maps: for the 288
+// operations of openai.json a library's validator took 4.5 s of CPU to compile (jsonschema v6), or 380 ms and 95 MB for
+// 200 small operations (libopenapi-validator). Here openai.json takes 0.15 s, reading included, and gives 205 kB of pages;
+// all its operations loaded take 1.4 MB, ten contracts 4 MB. Of one run, in CPU time, two cores shared with others: a
+// payment of 806 bytes against 60 alternatives takes 18 µs and no allocation (jsonschema v6: 234 µs, 1431), a chat
+// request of 471 bytes 13 µs and one (212 µs, 933); package json takes 25 µs to read that payment into maps. The first
+// call of an operation takes 0.2 to 4 ms with nothing of the contract loaded. Verdicts equal those of jsonschema v6 on
+// 10^5 values over the contracts of the corpus, and on 3·10^5 values over 7,500 random schemas; see test/contracts.
+//
+// Tokens are read by package tape: encoding/json/jsontext is behind an experiment flag in Go 1.26.
 package schema
 
 import (
@@ -141,7 +156,7 @@ func (c *Contract) shared(ctx context.Context, n uint32) (*page, error) {
 
 // footprint estimates the memory of a page: its texts share that of the content.
 func footprint(p *page, content []byte) int {
-	const node, part = 96, 12 // per node, and per byte of the content for what nodes point to
+	const node, part = 96, 7 // per node, and per byte of the content for what nodes point to
 	return len(p.Nodes)*node + len(content)*part
 }
 
