@@ -125,7 +125,8 @@ type Notice struct {
 func (d *Decision) Allowed() bool { return d.Refusal == nil }
 
 // Verify reads a decision from the authorizer context and binds it to the call at hand: a decision that is missing,
-// garbled, or about another plane, method, path or credential is an error, and the call must then be refused (promise 1).
+// garbled, in another form, or about another plane, method, path or credential is an error, and the call must then be refused
+// (promises 1 and 12).
 func Verify(context map[string]any, want Call) (*Decision, error) {
 	s, ok := context[ContextKey].(string)
 	if !ok || s == "" {
@@ -141,5 +142,24 @@ func Verify(context map[string]any, want Call) (*Decision, error) {
 	if d.Refusal == nil && d.At.IsZero() {
 		return nil, problem.New(problem.Internal, "the decision is empty")
 	}
+	if !understood(d.Claims) {
+		return nil, problem.New(problem.Internal, "the decision claims what this release does not know how to take")
+	}
 	return d, nil
+}
+
+// understood reports whether each claim says what to take of which counter. While a release replaces another one, the
+// authorizer may be older or newer than who reads: a claim in another form must not pass for one of nothing.
+func understood(claims []Claim) bool {
+	for i := range claims {
+		if c := &claims[i]; c.Counter == "" || len(c.Limits) == 0 {
+			return false
+		}
+		for _, l := range claims[i].Limits {
+			if l.Kind != RateLimit && l.Kind != QuotaLimit {
+				return false
+			}
+		}
+	}
+	return true
 }

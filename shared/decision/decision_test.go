@@ -112,7 +112,7 @@ func FuzzVerify(f *testing.F) {
 		f.Add(strings.Replace(s, twist.old, twist.new, 1))
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		agree(t, s, call)
+		agree(t, s)
 		d, err := decision.Verify(map[string]any{decision.ContextKey: s}, call)
 		if d != nil {
 			d.Call.RequestID = call.RequestID // which does not bind
