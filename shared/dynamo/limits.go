@@ -54,7 +54,7 @@ func (t *Table) LimitState(ctx context.Context, id string) (limit.State, error) 
 var placeNames = func() (names [limit.Places]string) {
 	const signs = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	for i := range names {
-		names[i] = string("pq"[i/len(signs)]) + signs[i%len(signs):i%len(signs)+1]
+		names[i] = string("mn"[i/len(signs)]) + signs[i%len(signs):i%len(signs)+1]
 	}
 	return names
 }()

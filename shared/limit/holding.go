@@ -13,8 +13,6 @@ type Options struct {
 	Instance string        // no other instance has it, now or ever
 	Skew     time.Duration // how far this instance's clock may be off; see the package
 
-	Unpaced bool // it never waits between two writes: for tests whose clock stands still
-
 	steps *steps // that the instance made, of all counters: no two have the same ID
 }
 

@@ -28,7 +28,7 @@ type write struct {
 func (h *Holding) Ask(need, first int64, now time.Time) (s Step, notBefore time.Time, ok bool) {
 	at := now.UnixNano()
 	h.lapse(at)
-	if next := min(h.pace.next, at+int64(longest)); next > at && !h.options.Unpaced {
+	if next := min(h.pace.next, at+int64(longest)); next > at {
 		return Step{}, time.Unix(0, next), true
 	}
 	if h.again(at) {
@@ -49,6 +49,9 @@ func (h *Holding) Ask(need, first int64, now time.Time) (s Step, notBefore time.
 	}
 	return h.begin(write{step: step, grant: g, at: at}), now, true
 }
+
+// Rested says that the time that Ask gave has come, whatever the clock says.
+func (h *Holding) Rested() { h.pace.next = 0 }
 
 // hopeful is the State that allows what calls wait for, if the last seen one is too old to refuse them.
 func (h *Holding) hopeful(need int64, now time.Time) State {

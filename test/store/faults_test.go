@@ -354,14 +354,15 @@ func lostLimit(t *testing.T, b bench) {
 		}
 		return fine
 	}}))
-	start := limit.Step{Expires: noon, QuotaReset: &limit.QuotaReset{Period: "2026-11", Units: 1}}
+	start := limit.Step{ID: 1, Place: 9, Expires: noon, QuotaReset: &limit.QuotaReset{Period: "2026-11", Units: 1}}
 	after, applied, err := table.ApplyLimit(t.Context(), "s1", start)
-	after.Mark = ""
+	after.Seen = limit.Seen{}
 	if want := (limit.State{Period: "2026-11", Used: 1}); after != want || !applied || err != nil {
 		t.Errorf("%+v, %v, %v", after, applied, err)
 	}
-	more := limit.Step{Expires: noon, QuotaAdd: &limit.QuotaAdd{Period: "2026-11", Units: 1, Most: 100}}
 	for n := range 5 {
+		more := limit.Step{ID: limit.Mark(n + 2), Place: 9, After: limit.Mark(n + 1), Expires: noon,
+			QuotaAdd: &limit.QuotaAdd{Period: "2026-11", Units: 1, Most: 100}}
 		after, applied, err := table.ApplyLimit(t.Context(), "s1", more)
 		if after.Used != int64(n+2) || !applied || err != nil {
 			t.Errorf("%+v, %v, %v", after, applied, err)

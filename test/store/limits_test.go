@@ -81,7 +81,7 @@ func stepConditions(t *testing.T, b bench) {
 				}
 				after, applied, err := table.ApplyLimit(t.Context(), name, s)
 				must(t, err, "step")
-				after.Mark = ""
+				after.Seen = limit.Seen{}
 				return after, applied
 			}
 			if _, made := step(c.from); !made {
@@ -162,11 +162,13 @@ func stepMeaning(t *testing.T, b bench) {
 		}
 		return &limit.Ahead{Of: name(), Units: n(), Most: n(), Fresh: random.IntN(2) == 0}
 	}
+	places := []int{0, 1, 61, 62, 63, 64, limit.Places - 1} // the last ones are shared
 	applied := 0
 	for range 40 {
-		id, state := fmt.Sprint(random.Uint64()), limit.State{}
+		id, item := fmt.Sprint(random.Uint64()), limit.Item{}
 		for range 20 {
-			s := limit.Step{ID: fmt.Sprintf("i.%d", random.Uint64()), Expires: noon}
+			s := limit.Step{ID: limit.Mark(1 + random.Int64N(1<<59)), Place: places[random.IntN(len(places))], Expires: noon}
+			state := item.State
 			switch random.IntN(3) {
 			case 0:
 				least := n() // no step of ours has bounds that cross
@@ -184,18 +186,21 @@ func stepMeaning(t *testing.T, b bench) {
 			if s.QuotaAdd != nil && s.QuotaAdd.Period == "" {
 				s.QuotaAdd = nil // none of ours has no period
 			}
-			switch random.IntN(6) {
+			switch s.After = item.Marks[s.Place]; random.IntN(6) {
 			case 0:
-				s.After = state.Mark
+				s.After = 0
 			case 1:
-				s.After = "i.0"
+				s.After = 5
+			case 2:
+				s.ID = item.Marks[s.Place] // shown again
 			}
-			want, fits := s.Apply(state)
+			before := item
+			want, fits := item.Apply(s)
 			got, ok, err := table.ApplyLimit(t.Context(), id, s)
 			if got != want || ok != fits || err != nil {
-				t.Fatalf("%+v on %+v gives %+v, %v, %v; want %+v, %v", s, state, got, ok, err, want, fits)
+				t.Fatalf("%+v on %+v gives %+v, %v, %v; want %+v, %v", s, before, got, ok, err, want, fits)
 			}
-			if state = got; ok {
+			if ok {
 				applied++
 			}
 		}

@@ -1,7 +1,9 @@
 package taker
 
-// Hurry makes a Taker write without pauses, for tests whose clock stands still. It comes before the first call.
+import "time"
+
+// Hurry makes a Taker write without pauses, for tests whose clock stands still.
 func (t *Taker) Hurry() *Taker {
-	t.options.Unpaced = true
+	t.pause = func(time.Duration) {}
 	return t
 }

@@ -264,10 +264,10 @@ func (t *Taker) work(a *account) {
 
 // write makes one write for an account and answers the calls that it settles. more says that others still wait.
 func (t *Taker) write(a *account) (answered, more bool) {
-	step, pause, returns, ok := t.next(a)
-	for ok && pause > 0 {
+	step, pause, returns, ok := t.next(a, false)
+	if ok && pause > 0 {
 		t.pause(pause)
-		step, pause, returns, ok = t.next(a)
+		step, _, returns, ok = t.next(a, true)
 	}
 	if ok {
 		t.apply(a, step, returns)
@@ -279,13 +279,16 @@ func (t *Taker) write(a *account) (answered, more bool) {
 
 // next gives the write that is due, or the pause until one is; returns is what gives units back. If there is none although a
 // call waits, the call is refused.
-func (t *Taker) next(a *account) (s limit.Step, pause time.Duration, returns *back, ok bool) {
+func (t *Taker) next(a *account, rested bool) (s limit.Step, pause time.Duration, returns *back, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
 	if returns = a.back; returns != nil {
 		a.back = nil
 		return returns.Step, 0, returns, true
+	}
+	if rested {
+		a.holding.Rested()
 	}
 	a.serve(now)
 	need, first := a.needs()
