@@ -157,6 +157,9 @@ func passed(t *testing.T, p place, text []byte, whole schema.Result) {
 	if got, err = stream.Pass(&out, bytes.NewReader(text), p.schema, 1<<20, o); err != nil || got.OK() != stripped.OK() {
 		t.Errorf("%s\n%s\nstripped as a whole: %v\nas it passes: %v %v", p.pointer, text, stripped.Faults, got.Faults, err)
 	}
+	if again := p.schema.Validate(stripped.Body, schema.Options{Direction: p.direction, Closed: true}); stripped.OK() && !again.OK() {
+		t.Errorf("%s\n%s\nstripped: %s\nis refused: %v", p.pointer, text, stripped.Body, again.Faults)
+	}
 	if stripped.OK() && !bytes.Equal(out.Bytes(), stripped.Body) { // json.Marshal writes no white space
 		t.Errorf("%s\n%s\nstripped as a whole: %s\nas it passes: %s", p.pointer, text, stripped.Body, out.Bytes())
 	}

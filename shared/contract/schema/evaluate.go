@@ -25,12 +25,12 @@ func (r *run) fresh(id program.ID, at int) bool {
 	case tape.Text:
 		return r.bare(id, at)
 	case tape.Object:
-		if !r.Strip && !r.Closed {
+		if !r.Closed && !r.Removes() {
 			break
 		}
 		from := len(r.evaluated)
 		ok := r.eval(id, at, true)
-		if ok || r.quiet == 0 {
+		if (r.Strip || r.Closed) && (ok || r.quiet == 0) {
 			ok = r.surplus(at, from) && ok
 		}
 		r.evaluated = r.evaluated[:from]

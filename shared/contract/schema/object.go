@@ -73,7 +73,8 @@ func (r *run) member(n *program.Object, page, name int, text []byte, track bool)
 		r.look(name, track)
 	case n.Additional == program.Never:
 		if r.Strip && (r.quiet == 0 || r.lenient) {
-			return ok // it is surplus, and will be removed
+			r.remove(name)
+			return ok
 		}
 		return r.fault(name+1, "additionalProperties", func() string { return "no such member" })
 	case n.Additional != program.None:
@@ -81,6 +82,11 @@ func (r *run) member(n *program.Object, page, name int, text []byte, track bool)
 		ok = r.location(n.Additional, name+1) && ok
 	}
 	return ok
+}
+
+// remove notes that a member is to be removed.
+func (r *run) remove(name int) {
+	r.removed = append(r.removed, int32(name)) //nolint:gosec // G115: the tape is bounded
 }
 
 // look notes that a member or element has been looked at.
@@ -92,11 +98,15 @@ func (r *run) look(at int, track bool) {
 
 // property holds a member against the schema of its name.
 func (r *run) property(p *program.Property, page, name int) bool {
-	r.marks = append(r.marks, r.operation.bases[page]+p.Element)
+	element := r.operation.bases[page] + p.Element
+	r.marks = append(r.marks, element)
+	if r.Hide.Has(int(element)) {
+		r.remove(name)
+	}
 	if astray := p.Access & r.forbidden; astray != 0 {
 		switch {
 		case r.Strip:
-			r.removed = append(r.removed, int32(name)) //nolint:gosec // G115: the tape is bounded
+			r.remove(name)
 			return true
 		case !r.Tolerate && astray&program.ReadOnly != 0:
 			return r.fault(name+1, "readOnly", func() string { return "no such member in a request" })
@@ -164,6 +174,7 @@ func (r *run) unevaluated(n *program.Node, at, from int) bool {
 	r.each(at, from, func(token int) {
 		switch {
 		case id == program.Never && step == 1 && r.Strip && (r.quiet == 0 || r.lenient):
+			r.remove(token)
 			return
 		case id == program.Never:
 			ok = r.fault(token+step, keyword, func() string { return "nothing that is not described" })
@@ -214,7 +225,7 @@ func (r *run) surplus(at, from int) bool {
 	ok := true
 	r.each(at, from, func(name int) {
 		if r.Strip {
-			r.removed = append(r.removed, int32(name)) //nolint:gosec // G115: the tape is bounded
+			r.remove(name)
 			return
 		}
 		ok = r.fault(name+1, "undeclared", func() string { return "no member that is not declared" })

@@ -11,6 +11,7 @@ import (
 	"sluice/shared/contract/schema"
 	"sluice/shared/contract/schema/compile"
 	"sluice/shared/contract/schema/program"
+	"sluice/shared/contract/schema/stream"
 	"sluice/shared/contract/schema/tape"
 )
 
@@ -69,6 +70,7 @@ func TestStrippingRemovesWhatIsNotDeclaredAndChangesNothingElse(t *testing.T) {
 		"members of a closed schema":           {`{"$ref":"#/components/schemas/Shut"}`, `{"k":"s","more":1}`, `{"k":"s"}`, 1},
 		"of the alternative that is left":      {either, `{"k":"n","more":{"k":1}}`, `{"k":"n"}`, 1},
 		"what any schema of several declares":  {both, `{"x":1,"y":2,"z":3}`, `{"x":1,"y":2}`, 1},
+		"what one schema of several refuses":   {`{"allOf":[{"$ref":"#/components/schemas/Shut"},{"properties":{"y":true}}]}`, `{"k":"s","y":2}`, `{"k":"s"}`, 1},
 		"a value that is not described at all": {`{}`, `{"x":1}`, `{"x":1}`, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -208,5 +210,36 @@ func TestAlternativesInsideOfAlternativesCostNoMoreThanTheirSum(t *testing.T) {
 	work := load(t, `{"items":{"pattern":"(ab|ba|aab|bba){1,20}c$"}}`)
 	if got := work.Validate([]byte(`["`+strings.Repeat(`ab`, 500_000)+`"]`), schema.Options{}); got.OK() || got.Faults[0].Keyword != "limit" {
 		t.Errorf("a text of 1 MB for a pattern of many steps: %v", got.Faults)
+	}
+}
+
+func TestHiddenPropertiesAreRemovedWhereverTheyAre(t *testing.T) {
+	source := `{"openapi":"3.1.0","paths":{"/":{"post":{"requestBody":{"content":{"a/b":{"schema":{"properties":{"pets":{"items":{"$ref":"#/components/schemas/Pet"}},"pet":{"oneOf":[{"type":"null"},
+{"$ref":"#/components/schemas/Pet"}]}}}}}}}}},"components":{"schemas":{"Pet":{"type":"object","required":["chip"],"properties":{"chip":{"type":"string"},"name":true}}}}}`
+	made, err := compile.Source(t.Context(), []byte(source), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elements, err := program.DecodeElements(made.Elements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := operations(t, made)[0]
+	hide := op.NewMarks()
+	hide.Set(slices.Index(elements.Of(op.Description()), "/components/schemas/Pet/properties/chip"))
+	s := op.Schema(op.Description().Body.Contents[0].Schema)
+	for body, want := range map[string]string{
+		`{"pets":[{"chip":"1","name":"a"},{"name":"b","chip":"2","x":1}],"pet":{"chip":"3"},"y":{"chip":4}}`: `{"pets":[{"name":"a"},{"name":"b","x":1}],"pet":{},"y":{"chip":4}}`,
+		`{"pet":null}`:       `{"pet":null}`,
+		`{"pets":[{"x":1}]}`: ``,
+		`{"pet":{"chip":1}}`: ``,
+	} {
+		if got := s.Validate([]byte(body), schema.Options{Hide: hide}); string(got.Body) != want || got.OK() != (want != "") {
+			t.Errorf("%s became %s: %v", body, got.Body, got.Faults)
+		}
+		var out strings.Builder
+		if got, err := stream.Pass(&out, strings.NewReader(body), s, 1024, schema.Options{Hide: hide}); err != nil || got.OK() && out.String() != want && want != "" || strings.Contains(out.String(), `"chip":"`) {
+			t.Errorf("%s became %s as it passed: %v %v", body, out.String(), got.Faults, err)
+		}
 	}
 }

@@ -137,6 +137,9 @@ func (c *Contract) shared(ctx context.Context, n uint32) (*page, error) {
 	if p != nil {
 		return p, nil
 	}
+	if c.source == nil {
+		return nil, ErrPage
+	}
 	content, err := c.source(ctx, int(n))
 	if err != nil {
 		return nil, fmt.Errorf("load schemas: %w", err)

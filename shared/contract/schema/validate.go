@@ -33,11 +33,15 @@ type Options struct {
 	Tolerate  bool        // take properties that do not go in this direction, as far as they are what they should be
 	Closed    bool        // refuse what no schema declares, in objects whose schema declares properties and is silent about others
 	Strip     bool        // remove what no schema declares, and in answers what is only written, instead of refusing it
+	Hide      Marks       // properties to remove, by element, whatever else is done; nil: none
 	Marks     Marks       // where to note which elements are there; nil: nowhere
 	Faults    int         // how many faults are told at most; 0: 20
 	Steps     int         // how much work is done at most, in schemas looked at; 0: a million and 50 for each value
 	Limits    tape.Limits // what is taken at all; zero: tape.Standard
 }
+
+// Removes reports whether members may be removed. A value that is refused has no body then, and is not to be passed on.
+func (o *Options) Removes() bool { return o.Strip || o.Hide != nil }
 
 // Fault is one reason why a value is refused. It never holds a value, only names of members.
 type Fault struct {
@@ -50,8 +54,8 @@ type Fault struct {
 type Result struct {
 	Faults  []Fault // empty: the value is accepted
 	More    bool    // there are more faults than are told
-	Removed int     // with Strip: how many members were removed
-	Body    []byte  // with Strip, if it was accepted: what is left; the body itself if nothing was removed
+	Removed int     // with Strip or Hide: how many members were removed
+	Body    []byte  // with Strip or Hide, if it was accepted: what is left; the body itself if nothing was removed
 }
 
 // OK reports whether the value was accepted.
@@ -87,7 +91,7 @@ func (s Schema) ValidateValue(value *tape.Tape, o Options) Result {
 	if len(value.Tokens) == 0 {
 		return Result{Faults: []Fault{{Keyword: "syntax", Expected: "a value"}}}
 	}
-	o.Strip = false
+	o.Strip, o.Hide = false, nil
 	return r.judge(s, value, o)
 }
 
@@ -156,7 +160,7 @@ func (r *run) judge(s Schema, t *tape.Tape, o Options) Result {
 	for _, element := range r.marks {
 		o.Marks.Set(int(element))
 	}
-	if o.Strip && r.result.OK() {
+	if o.Removes() && r.result.OK() {
 		r.result.Body = r.stripped()
 		r.result.Removed = len(r.removed)
 	}

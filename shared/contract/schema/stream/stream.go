@@ -27,8 +27,8 @@ const (
 // Objects and arrays whose schema is no combination of others are followed member by member, and element by element;
 // other values are held as a whole. What has no schema is passed on as it comes: only where it ends is looked for.
 //
-// Without Strip all of the text is passed on, whatever its faults; a value that is too large to be held is the fault
-// "limit", and nothing behind it is checked. With Strip nothing is written from the first fault on: what the writer has
+// With neither Strip nor Hide all of the text is passed on, whatever its faults; a value that is too large to be held is the fault
+// "limit", and nothing behind it is checked. With one of them nothing is written from the first fault on: what the writer has
 // by then is the beginning of a text that is not complete, and the caller must see to it that nobody takes it for one.
 //
 // The result has no body, and its verdict is that of schema.Schema.Validate. The error is the reader's or the writer's.
@@ -39,12 +39,12 @@ func Pass(to io.Writer, from io.Reader, s schema.Schema, hold int, o schema.Opti
 	if o.Limits.Depth <= 0 {
 		o.Limits.Depth = maxDepth
 	}
-	st := &stream{window: window{from: from, to: bufio.NewWriter(to), hold: max(hold, minHold), tee: !o.Strip}, o: o}
+	st := &stream{window: window{from: from, to: bufio.NewWriter(to), hold: max(hold, minHold), tee: !o.Removes()}, o: o}
 	if st.value(s, 0) && st.peek() != 0 {
 		st.fault("", "syntax", "the end of the text")
 	}
 	err := st.failure()
-	if !o.Strip && err == nil {
+	if !o.Removes() && err == nil {
 		err = st.drain()
 	}
 	if flushed := st.to.Flush(); err == nil && flushed != nil {
@@ -86,7 +86,7 @@ func (st *stream) tell(faults []schema.Fault) bool {
 		f.Pointer = at + f.Pointer
 		st.result.Faults = append(st.result.Faults, f)
 	}
-	return len(faults) == 0 || !st.o.Strip
+	return len(faults) == 0 || !st.o.Removes()
 }
 
 // broken tells why a text could not be followed.
@@ -146,7 +146,7 @@ func (st *stream) value(s schema.Schema, depth int) bool {
 		return st.broken(st.failure(), "a JSON value")
 	}
 	if s.Free() {
-		return st.free()
+		return st.unread(true)
 	}
 	text, err := st.window.value()
 	if err != nil || len(text) == 0 {
@@ -155,23 +155,55 @@ func (st *stream) value(s schema.Schema, depth int) bool {
 	return st.judged(s, text)
 }
 
-// free passes on a value that has no schema.
-func (st *stream) free() bool {
-	before := st.tee
-	st.tee = true
-	err := st.pass()
-	st.tee = before
-	return err == nil || st.broken(err, "")
+// unread moves over a value that has no schema, and passes it on or not. It is looked at whether it is JSON if it can be
+// held, else only where it ends.
+func (st *stream) unread(on bool) bool {
+	text, err := st.window.value()
+	if errors.Is(err, errHold) {
+		st.err = nil
+		before := st.tee
+		st.tee = before || on
+		err = st.pass()
+		st.tee = before
+		return err == nil || st.broken(err, "")
+	}
+	if err != nil {
+		return st.broken(err, "")
+	}
+	if fault := st.name.Read(text, st.remaining()); fault != nil {
+		return st.refused(fault)
+	}
+	if on && !st.tee {
+		st.write(text)
+	}
+	st.take(len(text))
+	return true
+}
+
+// remaining gives the limits for what is below the place that has been reached.
+func (st *stream) remaining() tape.Limits {
+	l := st.o.Limits
+	l.Depth -= len(st.path)
+	return l
+}
+
+// refused tells why a text is not taken.
+func (st *stream) refused(f *tape.Fault) bool {
+	keyword := "syntax"
+	if f.Limit {
+		keyword = "limit"
+	}
+	return st.fault(f.Pointer, keyword, f.Message+" at byte "+strconv.Itoa(st.read+st.pos+f.Offset))
 }
 
 // judged holds a value that is in memory against its schema, and passes it on.
 func (st *stream) judged(s schema.Schema, text []byte) bool {
 	o := st.o
-	o.Limits.Depth -= len(st.path)
+	o.Limits = st.remaining()
 	result := s.Validate(text, o)
 	st.result.More = st.result.More || result.More
 	st.result.Removed += result.Removed
-	if o.Strip && result.OK() {
+	if o.Removes() && result.OK() {
 		st.write(result.Body)
 	}
 	st.take(len(text))
@@ -303,17 +335,16 @@ func (st *stream) member(f *following, depth int) bool {
 	st.path = append(st.path, tape.Escape([]byte(name)))
 	id, keyword, expected := st.meant(f, name)
 	switch {
-	case keyword != "" && st.o.Strip:
+	case keyword == hidden || keyword != "" && st.o.Strip:
 		st.peek()
 		st.result.Removed++
-		if err := st.pass(); err != nil {
-			return st.broken(err, "")
+		if !st.unread(false) {
+			return false
 		}
 	case keyword != "":
-		st.tell([]schema.Fault{fault("", keyword, expected)})
 		st.peek()
-		if err := st.pass(); err != nil {
-			return st.broken(err, "")
+		if !st.tell([]schema.Fault{fault("", keyword, expected)}) || !st.unread(false) {
+			return false
 		}
 	default:
 		if f.wrote {
@@ -331,6 +362,9 @@ func (st *stream) member(f *following, depth int) bool {
 	return true
 }
 
+// hidden stands for a member that is to be removed whatever its schema says.
+const hidden = "hidden"
+
 // meant gives the schema of a member, or why there is to be none.
 func (st *stream) meant(f *following, name string) (id program.ID, keyword, expected string) {
 	i, there := slices.BinarySearchFunc(f.Properties, name, func(p program.Property, t string) int { return strings.Compare(p.Name, t) })
@@ -339,6 +373,9 @@ func (st *stream) meant(f *following, name string) (id program.ID, keyword, expe
 	case there:
 		p := &f.Properties[i]
 		st.o.Marks.Set(f.of.Element(p.Element))
+		if st.o.Hide.Has(f.of.Element(p.Element)) {
+			return p.Schema, hidden, ""
+		}
 		if astray := p.Access & schema.Forbidden(st.o.Direction); astray != 0 && (st.o.Strip || !st.o.Tolerate) {
 			if astray&program.ReadOnly != 0 {
 				return 0, "readOnly", "no such member in a request"
