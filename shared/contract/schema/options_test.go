@@ -243,3 +243,31 @@ func TestHiddenPropertiesAreRemovedWhereverTheyAre(t *testing.T) {
 		}
 	}
 }
+
+func TestMarksAreASet(t *testing.T) {
+	a, b := make(schema.Marks, 2), make(schema.Marks, 2)
+	a.Set(3)
+	b.Set(127)
+	b.Set(128) // beyond the set
+	a.Or(b)
+	for n, want := range map[int]bool{3: true, 127: true, 128: false, 4: false} {
+		if a.Has(n) != want {
+			t.Errorf("%d is in the set: %v", n, !want)
+		}
+	}
+	var none schema.Marks
+	none.Set(1)
+	none.Or(a)
+	if none.Has(3) {
+		t.Error("no set has a member")
+	}
+}
+
+func BenchmarkMarks(b *testing.B) {
+	const most = 75 // words: more elements than any operation of a real contract has
+	day, call := make(schema.Marks, most), make(schema.Marks, most)
+	b.ReportAllocs()
+	for b.Loop() {
+		day.Or(call)
+	}
+}
