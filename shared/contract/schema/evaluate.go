@@ -13,7 +13,7 @@ import (
 // location holds the value of a place of its own against a schema: the whole, a member or an element. Schemas that hold
 // for the same value are eval's.
 func (r *run) location(id program.ID, at int) bool {
-	if r.quiet > 0 && r.start-r.steps > rememberAfter && id.Placed() && int(r.Tokens[at].Next) > at+1 {
+	if r.quiet > 0 && r.Tape == &r.own && r.start-r.steps > rememberAfter && id.Placed() && int(r.Tokens[at].Next) > at+1 {
 		return r.remembered(id, at)
 	}
 	return r.fresh(id, at)
@@ -63,6 +63,7 @@ func (r *run) bare(id program.ID, at int) bool {
 			ok := r.eval(id, at, false)
 			r.quiet--
 			if ok {
+				r.bared = append(r.bared, int32(at)) //nolint:gosec // G115: the tape is bounded
 				return true
 			}
 			r.back(start)
@@ -72,11 +73,8 @@ func (r *run) bare(id program.ID, at int) bool {
 	if n := r.node(id); len(kinds) > 1 && n != nil && n.Types&(program.Integral|program.Numeric|program.Boolean) != 0 {
 		r.Tokens[at].Kind = kinds[0]
 	}
-	ok := r.eval(id, at, false)
-	if !ok {
-		r.Tokens[at].Kind = tape.Text
-	}
-	return ok
+	r.bared = append(r.bared, int32(at)) //nolint:gosec // G115: the tape is bounded
+	return r.eval(id, at, false)
 }
 
 // node gives the node of a name, nil for those that have none.

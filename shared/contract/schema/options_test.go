@@ -178,6 +178,18 @@ func TestBareTextIsWhatItsSchemaTakesItFor(t *testing.T) {
 	}
 }
 
+func TestBareTextIsOpenAgainForTheNextAlternative(t *testing.T) {
+	s := load(t, `{"anyOf":[{"properties":{"a":{"type":"integer"}},"required":["b"]},{"properties":{"a":{"type":"string"}}}]}`)
+	var b tape.Builder
+	b.Object()
+	b.Name("a")
+	b.Text("42")
+	b.End()
+	if got := s.ValidateValue(b.Tape(), schema.Options{}); !got.OK() {
+		t.Errorf("the second alternative does not fit: %v", got.Faults)
+	}
+}
+
 func TestNoFaultHoldsAValue(t *testing.T) {
 	s := load(t, `{"type":"object","properties":{"a":{"enum":["x"]},"b":{"pattern":"^x$","format":"uuid","maxLength":1,"not":{"type":"string"}},"c":{"const":1},"d":{"maximum":1,"multipleOf":2}},"propertyNames":{"maxLength":1},"additionalProperties":false,"oneOf":[{"required":["q"]},{"required":["r"]}]}`)
 	got := s.Validate([]byte(`{"a":"hunter2","b":"hunter2","c":"hunter2","d":77077}`), schema.Options{})

@@ -129,25 +129,36 @@ type journal struct {
 	evaluated []int32  // members and elements that some schema has looked at, as tokens; closed where a schema lists members
 	marks     []uint32 // elements
 	removed   []int32  // names of members that are to be removed
+	bared     []int32  // what was bare text
 }
 
 // closed stands in the journal for a schema that says which members its object has.
 const closed = -1
 
 // point is a place in the journal.
-type point struct{ evaluated, marks, removed int }
+type point struct{ evaluated, marks, removed, bared int }
 
-func (j *journal) here() point { return point{len(j.evaluated), len(j.marks), len(j.removed)} }
+func (j *journal) here() point {
+	return point{len(j.evaluated), len(j.marks), len(j.removed), len(j.bared)}
+}
 
-func (j *journal) back(p point) {
-	j.evaluated, j.marks, j.removed = j.evaluated[:p.evaluated], j.marks[:p.marks], j.removed[:p.removed]
+func (j *journal) cut(p point) {
+	j.evaluated, j.marks, j.removed, j.bared = j.evaluated[:p.evaluated], j.marks[:p.marks], j.removed[:p.removed], j.bared[:p.bared]
+}
+
+// back takes back what has been noted since a point.
+func (r *run) back(p point) {
+	for _, at := range r.bared[p.bared:] {
+		r.Tokens[at].Kind = tape.Text
+	}
+	r.cut(p)
 }
 
 // judge holds a tape against a schema.
 func (r *run) judge(s Schema, t *tape.Tape, o Options) Result {
 	r.Tape, r.operation, r.Options = t, s.operation, o
 	r.result, r.quiet, r.lenient, r.nesting = Result{}, 0, false, 0
-	r.back(point{})
+	r.cut(point{})
 	r.forbidden = Forbidden(o.Direction)
 	if r.Faults <= 0 {
 		r.Faults = maxFaults
