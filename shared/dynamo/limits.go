@@ -16,8 +16,7 @@ import (
 //
 // Access: one conditional UpdateItem, 1 WCU while the item is below 1 KB: with 64 instances it is. A step whose answer was
 // lost is repeated, here and by whoever made it: the ID of an instance's last step stays in its place of the item, where the
-// repetition meets it. In a place that many share it may not, unless the step names what it comes After; then it is not
-// repeated here, so that a refusal means that it was not applied.
+// repetition meets it. One that gives units back is not repeated here, so that a refusal means that it was not applied.
 func (t *Table) ApplyLimit(ctx context.Context, id string, step limit.Step) (after limit.State, applied bool, err error) {
 	w, err := limitWrite(id, step)
 	if err != nil {
@@ -96,7 +95,7 @@ func limitWrite(id string, step limit.Step) (items.Write, error) {
 		s.reset(step.QuotaReset)
 	}
 	return items.Write{Key: limitKey(id), Set: s.set, If: strings.TrimPrefix(s.when, " AND "), Values: s.values,
-		Once: step.Shared() && step.After != 0}, nil
+		Once: step.GivesBack()}, nil
 }
 
 // spelling is a step on its way to become an UpdateItem.

@@ -109,6 +109,10 @@ func (m *Marks) See(s Step) Seen {
 	return seen
 }
 
+// GivesBack reports whether the step gives units back. Who makes it must know whether a refusal is that of an earlier showing,
+// so a store shows it once.
+func (s Step) GivesBack() bool { return s.QuotaAdd != nil && s.QuotaAdd.Units < 0 }
+
 // Shared reports whether the step is left in a place that several instances use.
 func (s Step) Shared() bool { return s.Place >= own }
 

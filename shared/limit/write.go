@@ -186,10 +186,12 @@ func (h *Holding) look() {
 	}
 }
 
-// keep notes units to be given back once more that the store has surely not taken: what must come after was there, or the step
-// was shown only once. If somebody else has taken our place over, an earlier one may have been applied before.
+// keep notes units to be given back once more that the store has surely not taken: the step was shown once, or what we left in
+// our place was there. If somebody else has taken the place over, an earlier showing may have been applied before.
 func (h *Holding) keep(w *write) {
-	if !w.back || !w.step.Shared() && h.state.Seen.Mark != w.step.After || h.units.until == 0 || h.state.Period != h.units.period {
+	there := h.state.Seen.Mark
+	ours := there == w.step.After || there.sameInstance(w.step.ID) && there.from(w.step.ID) < 0
+	if !w.back || w.lost > 0 && !ours || h.units.until == 0 || h.state.Period != h.units.period {
 		return
 	}
 	n := -w.step.QuotaAdd.Units

@@ -251,7 +251,7 @@ func (w *world) answer(id int, attempt uint64, ok bool) {
 		return
 	}
 	f := &w.flights.all[id]
-	if !ok && f.attempt < attempts && (!f.step.Shared() || f.step.After == 0) {
+	if !ok && f.attempt < attempts && !f.step.GivesBack() {
 		f.attempt++
 		w.plan(id, sent, w.now+w.random.Int64N(int64(10*time.Millisecond)<<f.attempt))
 		w.done(id)
