@@ -26,7 +26,7 @@
 //
 // Why own code. The candidates compile when an instance starts, from the document, and hold values as maps: for the 288
 // operations of openai.json a library's validator took 4.5 s of CPU to compile (jsonschema v6), or 380 ms and 95 MB for
-// 200 small operations (libopenapi-validator). Here openai.json takes 0.15 s, reading included, and gives 205 kB of pages;
+// 200 small operations (libopenapi-validator). Here openai.json takes 0.14 to 0.25 s, reading included, and gives 205 kB of pages;
 // all its operations loaded take 1.4 MB, ten contracts 4 MB. Of one run, in CPU time, two cores shared with others: a
 // payment of 806 bytes against 60 alternatives takes 16 µs and no allocation (jsonschema v6 with its parser: 156 µs, 1430),
 // a chat request of 471 bytes 10 µs and one (122 µs, 931). The first call of an operation takes 0.2 to 0.7 ms with nothing
