@@ -11,7 +11,7 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/dynamo"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/settings"
 	"sluice/shared/usage"
 	"sluice/test/engine"
@@ -45,13 +45,13 @@ func cpu(b *testing.B) time.Duration {
 
 func BenchmarkApplyLimit(b *testing.B) {
 	table, _ := engine.Table(b)
-	step := limit.Step{Expires: time.Now().Add(time.Hour), RateSet: &limit.RateSet{To: 1, Below: 1 << 60},
-		QuotaReset: &limit.QuotaReset{Period: "2026-11", Units: 0}}
+	step := counter.Step{Expires: time.Now().Add(time.Hour), RateSet: &counter.RateSet{To: 1, Below: 1 << 60},
+		QuotaReset: &counter.QuotaReset{Period: "2026-11", Units: 0}}
 	if _, _, err := table.ApplyLimit(b.Context(), "s1", step); err != nil {
 		b.Fatal(err)
 	}
-	step = limit.Step{Expires: step.Expires, RateAdvance: &limit.RateAdvance{By: 1, Min: 0, Max: 1 << 60},
-		QuotaAdd: &limit.QuotaAdd{Period: "2026-11", Units: 1, Most: 1 << 60}}
+	step = counter.Step{Expires: step.Expires, RateAdvance: &counter.RateAdvance{By: 1, Min: 0, Max: 1 << 60},
+		QuotaAdd: &counter.QuotaAdd{Period: "2026-11", Units: 1, Most: 1 << 60}}
 	measured(b, func() error {
 		_, _, err := table.ApplyLimit(b.Context(), "s1", step)
 		return err
@@ -130,8 +130,8 @@ func (c canned) open(t testing.TB) *dynamo.Table {
 func BenchmarkClientApplyLimit(b *testing.B) {
 	table := canned(`{"Attributes":{"pk":{"S":"limit#s1"},"sk":{"S":"self"},"tat":{"N":"1790000000000000"},` +
 		`"period":{"S":"2026-11"},"used":{"N":"17"},"op":{"S":"3w5e11264sgsf.1"},"expires_at":{"N":"1790000000"}}}`).open(b)
-	step := limit.Step{Expires: time.Now(), RateAdvance: &limit.RateAdvance{By: 1, Min: 0, Max: 1 << 60},
-		QuotaAdd: &limit.QuotaAdd{Period: "2026-11", Units: 1, Most: 1 << 60}}
+	step := counter.Step{Expires: time.Now(), RateAdvance: &counter.RateAdvance{By: 1, Min: 0, Max: 1 << 60},
+		QuotaAdd: &counter.QuotaAdd{Period: "2026-11", Units: 1, Most: 1 << 60}}
 	measured(b, func() error {
 		_, _, err := table.ApplyLimit(b.Context(), "s1", step)
 		return err

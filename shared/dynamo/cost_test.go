@@ -8,7 +8,7 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/dynamo"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/usage"
 	"sluice/test/engine"
 )
@@ -42,7 +42,7 @@ func TestCostsAreThoseOfTheTableInThePackageComment(t *testing.T) {
 		}
 	}
 	clear(spent)
-	reset := limit.Step{Expires: time.Now(), QuotaReset: &limit.QuotaReset{Period: "2026-11"}}
+	reset := counter.Step{Expires: time.Now(), QuotaReset: &counter.QuotaReset{Period: "2026-11"}}
 	hour, alert := time.Now().Add(time.Hour), catalog.LimitAlert{Counter: "s1", Limit: "quota", Period: "2026-11", Percent: 80}
 	p := usage.Pending{ID: "p", Body: make([]byte, 2500)}
 	for n, call := range []func() error{

@@ -59,7 +59,7 @@ const (
 	attrChildren = "children" // resource: how many edges hang below it
 	attrSecret   = "digest"   // resource: hash of the secret of a key, which its JSON does not show
 	attrChild    = "child"    // edge: id of the child
-	attrTAT      = "tat"      // limit: see limit.State
+	attrTAT      = "tat"      // limit: see counter.State
 	attrPeriod   = "period"   // limit
 	attrUsed     = "used"     // limit
 	attrOp       = "op"       // id of the last change, by which a repeated one is recognised

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"sluice/shared/dynamo/internal/items"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 )
 
 // ApplyLimit makes one step of a counter, as a whole or not at all. after is the State as it then is; where the step was
@@ -17,21 +17,21 @@ import (
 // Access: one conditional UpdateItem, 1 WCU while the item is below 1 KB: with 64 instances it is. A step whose answer was
 // lost is repeated, here and by whoever made it: the ID of an instance's last step stays in its place of the item, where the
 // repetition meets it. One that gives units back is not repeated here, so that a refusal means that it was not applied.
-func (t *Table) ApplyLimit(ctx context.Context, id string, step limit.Step) (after limit.State, applied bool, err error) {
+func (t *Table) ApplyLimit(ctx context.Context, id string, step counter.Step) (after counter.State, applied bool, err error) {
 	w, err := limitWrite(id, step)
 	if err != nil {
-		return limit.State{}, false, err
+		return counter.State{}, false, err
 	}
 	i, refused, err := t.items.Apply(ctx, "apply limit", w)
 	if err != nil {
-		return limit.State{}, false, err
+		return counter.State{}, false, err
 	}
 	if after, err = stateOf(i); err != nil {
-		return limit.State{}, false, err
+		return counter.State{}, false, err
 	}
 	marks, err := marksOf(i)
 	if err != nil {
-		return limit.State{}, false, err
+		return counter.State{}, false, err
 	}
 	after.Seen = marks.See(step)
 	return after, !refused || step.ID != 0 && after.Seen.Mark == step.ID, nil
@@ -41,16 +41,16 @@ func (t *Table) ApplyLimit(ctx context.Context, id string, step limit.Step) (aft
 // judged by what is stored, so a caller must see the same.
 //
 // Access: one GetItem, strongly consistent, 1 RCU.
-func (t *Table) LimitState(ctx context.Context, id string) (limit.State, error) {
+func (t *Table) LimitState(ctx context.Context, id string) (counter.State, error) {
 	i, err := t.items.GetAnyAge(ctx, "limit state", limitKey(id))
 	if err != nil {
-		return limit.State{}, err
+		return counter.State{}, err
 	}
 	return stateOf(i)
 }
 
 // placeNames spells the attributes that marks are kept in, as briefly as can be: they are the most of an item.
-var placeNames = func() (names [limit.Places]string) {
+var placeNames = func() (names [counter.Places]string) {
 	const signs = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	for i := range names {
 		names[i] = string("mn"[i/len(signs)]) + signs[i%len(signs):i%len(signs)+1]
@@ -58,20 +58,20 @@ var placeNames = func() (names [limit.Places]string) {
 	return names
 }()
 
-func marksOf(i items.Item) (marks limit.Marks, err error) {
+func marksOf(i items.Item) (marks counter.Marks, err error) {
 	for p, name := range placeNames {
 		n, err := i.Number(name)
 		if err != nil {
-			return limit.Marks{}, err
+			return counter.Marks{}, err
 		}
-		marks[p] = limit.Mark(n)
+		marks[p] = counter.Mark(n)
 	}
 	return marks, nil
 }
 
 // limitWrite spells a step. Everything is joined by hand: this is on the path of calls.
-func limitWrite(id string, step limit.Step) (items.Write, error) {
-	if step.Place < 0 || step.Place >= limit.Places {
+func limitWrite(id string, step counter.Step) (items.Write, error) {
+	if step.Place < 0 || step.Place >= counter.Places {
 		return items.Write{}, fmt.Errorf("a counter has no place %d", step.Place)
 	}
 	twice := (step.RateAdvance != nil && step.RateSet != nil) || (step.QuotaAdd != nil && step.QuotaReset != nil)
@@ -105,7 +105,7 @@ type spelling struct {
 }
 
 // mark leaves the step's ID in its place, if what it must come after is there.
-func (s *spelling) mark(step limit.Step) {
+func (s *spelling) mark(step counter.Step) {
 	if step.ID == 0 && step.After == 0 {
 		return
 	}
@@ -123,7 +123,7 @@ func (s *spelling) mark(step limit.Step) {
 	}
 }
 
-func (s *spelling) add(a *limit.QuotaAdd) {
+func (s *spelling) add(a *counter.QuotaAdd) {
 	s.set, s.when = s.set+", used = used + :units", s.when+" AND period = :period AND used <= :most"
 	s.values[":units"], s.values[":period"], s.values[":most"] = items.Number(a.Units), items.Text(a.Period), items.Number(a.Most)
 	if a.Risk != 0 {
@@ -148,7 +148,7 @@ func (s *spelling) add(a *limit.QuotaAdd) {
 	}
 }
 
-func (s *spelling) reset(r *limit.QuotaReset) {
+func (s *spelling) reset(r *counter.QuotaReset) {
 	s.set += ", period = :period, used = :units, risk = :risk, ahead_of = :of, ahead = :ahead"
 	s.values[":period"], s.values[":units"], s.values[":risk"] = items.Text(r.Period), items.Number(r.Units), items.Number(r.Risk)
 	s.values[":of"], s.values[":ahead"] = items.Text(""), items.Number(0)
@@ -169,9 +169,9 @@ func (s *spelling) reset(r *limit.QuotaReset) {
 	s.when += " AND (attribute_not_exists(ahead_of) OR ahead_of <> :period)"
 }
 
-func stateOf(i items.Item) (limit.State, error) {
+func stateOf(i items.Item) (counter.State, error) {
 	var faults [4]error
-	var s limit.State
+	var s counter.State
 	s.TAT, faults[0] = i.Number(attrTAT)
 	s.Used, faults[1] = i.Number(attrUsed)
 	s.Risk, faults[2] = i.Number(attrRisk)

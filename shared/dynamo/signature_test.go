@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"sluice/shared/dynamo"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/settings"
 	"sluice/shared/usage"
 )
@@ -81,7 +81,7 @@ func TestEachKindOfCallIsSignedAsAWSAsks(t *testing.T) {
 			p := usage.Pending{ID: "p", Body: bytes.Repeat([]byte{0xff, 0}, 1000)}
 			for target, call := range map[string]func() error{
 				"GetItem":    func() error { _, err := table.LimitState(t.Context(), "straße"); return err },
-				"UpdateItem": func() error { _, _, err := table.ApplyLimit(t.Context(), "s1", limit.Step{Expires: at}); return err },
+				"UpdateItem": func() error { _, _, err := table.ApplyLimit(t.Context(), "s1", counter.Step{Expires: at}); return err },
 				"PutItem":    func() error { return table.PutUsage(t.Context(), p, at) },
 				"Query":      func() error { _, err := table.Since(t.Context(), 0); return err },
 				"TransactWriteItems": func() error {

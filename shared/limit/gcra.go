@@ -2,6 +2,7 @@ package limit
 
 import (
 	"fmt"
+	"sluice/shared/limit/counter"
 	"time"
 
 	"sluice/shared/decision"
@@ -61,16 +62,16 @@ func (b bucket) leased() int64 { return int64(lifetime) / b.interval }
 
 // take puts n units into the step, n as holds tells or less. Whatever happens between the guess of the TAT and the write,
 // the step is only applied if the bucket has n units at the instant now.
-func (b bucket) take(s *Step, tat, now, n int64) {
+func (b bucket) take(s *counter.Step, tat, now, n int64) {
 	cost := n * b.interval
 	if tat < now {
-		s.RateSet = &RateSet{To: now + cost, Below: now}
+		s.RateSet = &counter.RateSet{To: now + cost, Below: now}
 		return
 	}
-	s.RateAdvance = &RateAdvance{By: cost, Min: now, Max: now + b.depth - cost}
+	s.RateAdvance = &counter.RateAdvance{By: cost, Min: now, Max: now + b.depth - cost}
 }
 
 // adopt cuts a foreign TAT back to that of an empty bucket.
-func (b bucket) adopt(s *Step, tat, now int64) {
-	s.RateAdvance = &RateAdvance{By: now + b.depth - tat, Min: tat, Max: tat}
+func (b bucket) adopt(s *counter.Step, tat, now int64) {
+	s.RateAdvance = &counter.RateAdvance{By: now + b.depth - tat, Min: tat, Max: tat}
 }

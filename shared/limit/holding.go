@@ -2,6 +2,7 @@ package limit
 
 import (
 	"math"
+	"sluice/shared/limit/counter"
 	"time"
 
 	"sluice/shared/catalog"
@@ -13,7 +14,7 @@ type Options struct {
 	Instance string        // no other instance has it, now or ever
 	Skew     time.Duration // how far this instance's clock may be off; see the package
 
-	steps *steps // that the instance made, of all counters: no two have the same ID
+	names *counter.Names // of its steps, of all counters: no two have the same
 }
 
 // Outcome is what is said to a call.
@@ -51,14 +52,14 @@ type Holding struct {
 	terms   terms
 	changes int // of the terms
 	claim   decision.Claim
-	state   State    // as last seen
-	seen    int64    // when, ns since the Unix epoch; 0 if never
-	rates   [2]batch // rate units, the older ones first
-	units   lot      // quota units
-	seat    seat     // where its steps leave their IDs
-	pending *write   // under way, or lost
-	lost    bool     // the answer to pending did not come
-	dropped *write   // was lost and then given up
+	state   counter.State // as last seen
+	seen    int64         // when, ns since the Unix epoch; 0 if never
+	rates   [2]batch      // rate units, the older ones first
+	units   lot           // quota units
+	seat    seat          // where its steps leave their IDs
+	pending *write        // under way, or lost
+	lost    bool          // the answer to pending did not come
+	dropped *write        // was lost and then given up
 	pace    pace
 	outage  outage
 	foreign foreign
@@ -82,16 +83,16 @@ type lot struct {
 
 // Shared gives options for all Holdings of an instance: no two of their steps have the same ID.
 func (o Options) Shared() Options {
-	o.steps = stepsOf(o.Instance)
+	o.names = counter.NamesOf(o.Instance)
 	return o
 }
 
 // NewHolding makes a Holding that knows nothing.
 func NewHolding(o Options) *Holding {
-	if o.steps == nil {
+	if o.names == nil {
 		o = o.Shared()
 	}
-	return &Holding{options: o, seat: seat{place: o.steps.home()}}
+	return &Holding{options: o, seat: seat{place: o.names.Home()}}
 }
 
 // Take spends units for a call: cost of each limit of the claim. It fails if the limits cannot be kept.

@@ -1,6 +1,10 @@
 package limit
 
-import "time"
+import (
+	"time"
+
+	"sluice/shared/limit/counter"
+)
 
 // The bounds of leases.
 const (
@@ -42,9 +46,9 @@ func (p *pace) want(need, at int64) int64 {
 // wrote notes a write. The more instances write, the longer each one waits before it writes again, so that all together stay
 // below what one item can take. Their number is that of the marks of late, and where these do not suffice it is guessed from
 // what others took since our last write.
-func (p *pace) wrote(at, units, others int64, seen Seen) {
-	instances := seen.writers()
-	if p.lease > 0 && others > 0 && instances >= own {
+func (p *pace) wrote(at, units, others int64, seen counter.Seen) {
+	instances := seen.Writers()
+	if p.lease > 0 && others > 0 && instances >= counter.Own {
 		instances = max(instances, 1+others/p.lease)
 	}
 	if p.misses > 0 && instances > 1 { // it took two writes or more
@@ -63,9 +67,9 @@ func (p *pace) rest(at, instances int64) {
 
 // refused notes a write that was not applied, since others had written. The next one knows what they left, so it is made at
 // once; if it is forestalled as well, it takes ever longer until the next two.
-func (p *pace) refused(at int64, seen Seen) {
+func (p *pace) refused(at int64, seen counter.Seen) {
 	if p.misses = min(p.misses+1, 8); p.misses%2 == 0 {
-		p.rest(at, 2*seen.writers())
+		p.rest(at, 2*seen.Writers())
 		p.next = max(p.next, at+min(int64(longest), int64(missed)<<p.misses))
 	}
 }

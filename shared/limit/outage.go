@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"sluice/shared/limit/counter"
 	"time"
 
 	"sluice/shared/catalog"
@@ -60,10 +61,10 @@ func (h *Holding) overdraw(cost int64, now time.Time) Answer {
 }
 
 // pay makes the write that charges the overdraft, whatever the quota has left: the calls have passed.
-func (h *Holding) pay(now time.Time) Step {
+func (h *Holding) pay(now time.Time) counter.Step {
 	debt := h.outage.debt
 	w := h.terms.quota.window(h.state, now, h.options.Skew)
-	step := Step{Expires: h.terms.expires(h.state, w.period, now)}
+	step := counter.Step{Expires: h.terms.expires(h.state, w.period, now)}
 	w.charge(&step, h.state, unbounded, debt, 0, 0)
 	return h.begin(write{step: step, at: now.UnixNano(), debt: debt})
 }

@@ -7,6 +7,7 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 )
 
 func TestAPeriodStartsOnItsAnchorDayOrTheLastDayOfAShorterMonth(t *testing.T) {
@@ -32,7 +33,7 @@ func TestAPeriodStartsOnItsAnchorDayOrTheLastDayOfAShorterMonth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := quota(5, catalog.Month)
 			l.AnchorDay = c.anchor
-			var s limit.State
+			var s counter.State
 			v := take(t, &s, c.at, 1, l)
 			if s.Period != c.start || !c.at.Add(v.Limits[0].Reset).Equal(c.ends) {
 				t.Errorf("period %q ends %v", s.Period, c.at.Add(v.Limits[0].Reset))
@@ -47,7 +48,7 @@ func TestAPeriodStartsOnItsAnchorDayOrTheLastDayOfAShorterMonth(t *testing.T) {
 	}
 	for _, bad := range []decision.Limit{{Kind: decision.QuotaLimit, Requests: 1, Period: catalog.Day, AnchorDay: 2},
 		{Kind: decision.QuotaLimit, Requests: 1, Period: catalog.Month, AnchorDay: 32}} {
-		if _, _, err := limit.Plan([]decision.Limit{bad}, limit.State{}, noon, 1); err == nil {
+		if _, _, err := limit.Plan([]decision.Limit{bad}, counter.State{}, noon, 1); err == nil {
 			t.Errorf("%+v is kept", bad)
 		}
 	}

@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"sluice/shared/limit/counter"
 	"time"
 
 	"sluice/shared/decision"
@@ -26,9 +27,9 @@ type grant struct {
 
 // plan makes the step that takes what is wished for from the guessed State, or as much as fits all limits. It is empty where
 // nothing fits. A step that is not empty although it grants nothing puts the State in order after a change of plan.
-func (t *terms) plan(guess State, now time.Time, skew time.Duration, w wish) (Step, grant) {
+func (t *terms) plan(guess counter.State, now time.Time, skew time.Duration, w wish) (counter.Step, grant) {
 	var g grant
-	var step Step
+	var step counter.Step
 	at, have := now.UnixNano(), w.want
 	var holds int64
 	if t.countsRate() {
@@ -78,7 +79,7 @@ func (t *terms) plan(guess State, now time.Time, skew time.Duration, w wish) (St
 
 // modest bounds a lease, which is more units than calls wait for: half of what a bucket holds, so that others get some; no
 // more than flows back while it may be spent; of the quota a small part of what is left, and no more than may be lost.
-func (t *terms) modest(guess State, w wish, holds, have int64, g grant) int64 {
+func (t *terms) modest(guess counter.State, w wish, holds, have int64, g grant) int64 {
 	if t.bindsRate() {
 		have = min(have, w.hand.rate+holds/2, w.need+t.rate.leased())
 	}
@@ -98,10 +99,10 @@ func (t *terms) modest(guess State, w wish, holds, have int64, g grant) int64 {
 // of plan; once it is applied, plan again. With n = 0 the Verdict tells how the limits stand.
 //
 // It fails if the limits cannot be kept: an unknown kind, a second one of a kind, numbers that make no sense.
-func Plan(limits []decision.Limit, guess State, now time.Time, n int) (Step, Verdict, error) {
+func Plan(limits []decision.Limit, guess counter.State, now time.Time, n int) (counter.Step, Verdict, error) {
 	t, err := termsOf(limits)
 	if err != nil {
-		return Step{}, Verdict{}, err
+		return counter.Step{}, Verdict{}, err
 	}
 	step, g := t.plan(guess, now, 0, wish{need: int64(n), first: min(1, int64(n)), want: int64(n), adopt: true})
 	after, _ := step.Apply(guess)

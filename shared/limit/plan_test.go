@@ -11,6 +11,7 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -24,7 +25,7 @@ func quota(requests int, p catalog.Period) decision.Limit {
 }
 
 // take plans n units on a State that is known and applies the step.
-func take(t rapid.TB, s *limit.State, now time.Time, n int, limits ...decision.Limit) limit.Verdict {
+func take(t rapid.TB, s *counter.State, now time.Time, n int, limits ...decision.Limit) limit.Verdict {
 	t.Helper()
 	for range 3 {
 		step, v, err := limit.Plan(limits, *s, now, n)
@@ -78,7 +79,7 @@ func TestARateNeverAdmitsMoreThanBurstAndRateAllowAndWastesLessThanANanosecondAU
 			at time.Time
 			n  int
 		}
-		var state limit.State
+		var state counter.State
 		var passed []passage
 		now := noon
 		for range rapid.IntRange(1, 60).Draw(t, "calls") {
@@ -111,7 +112,7 @@ func TestRetryAfterIsTheFirstInstantAtWhichACallPasses(t *testing.T) {
 		if rapid.Bool().Draw(t, "with quota") {
 			limits = append(limits, quota(rapid.IntRange(1, 8).Draw(t, "quota"), rapid.SampledFrom([]catalog.Period{catalog.Day, catalog.Month}).Draw(t, "period")))
 		}
-		var state limit.State
+		var state counter.State
 		v := take(t, &state, noon, 10, limits...)
 		if v.Admitted == 10 {
 			return
@@ -137,7 +138,7 @@ func TestAQuotaAdmitsExactlyItsNumberInEachPeriod(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		most := rapid.IntRange(1, 30).Draw(t, "quota")
 		period := rapid.SampledFrom([]catalog.Period{catalog.Day, catalog.Month}).Draw(t, "period")
-		var state limit.State
+		var state counter.State
 		used, latest := map[string]int{}, ""
 		now := noon
 		for range rapid.IntRange(1, 60).Draw(t, "calls") {
@@ -163,8 +164,8 @@ func TestAQuotaAdmitsExactlyItsNumberInEachPeriod(t *testing.T) {
 func TestAStepFromAWrongGuessNeverAdmitsWhatTheStateDoesNotHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limits := []decision.Limit{quota(rapid.IntRange(1, 10).Draw(t, "quota"), catalog.Day), rate(rapid.IntRange(1, 5).Draw(t, "requests"), 1, rapid.IntRange(1, 6).Draw(t, "burst"))}
-		states := rapid.Custom(func(t *rapid.T) limit.State {
-			s := limit.State{Period: rapid.SampledFrom([]string{"", "2026-11-22", "2026-11-23", "2026-11-24", "2026-11"}).Draw(t, "period")}
+		states := rapid.Custom(func(t *rapid.T) counter.State {
+			s := counter.State{Period: rapid.SampledFrom([]string{"", "2026-11-22", "2026-11-23", "2026-11-24", "2026-11"}).Draw(t, "period")}
 			if s.Period != "" {
 				s.Used = rapid.Int64Range(0, 12).Draw(t, "used")
 				s.TAT = noon.UnixNano() + rapid.Int64Range(-int64(time.Second), int64(5*time.Second)).Draw(t, "tat")
@@ -193,35 +194,35 @@ func TestAStepFromAWrongGuessNeverAdmitsWhatTheStateDoesNotHold(t *testing.T) {
 
 func TestBothLimitsOrNeither(t *testing.T) {
 	cases := map[string]struct {
-		state    limit.State
+		state    counter.State
 		limits   []decision.Limit
 		n        int
 		admitted int
 		by       string
 	}{
 		"an exhausted quota takes nothing of the rate": {
-			limit.State{TAT: noon.UnixNano(), Period: "2026-11-23", Used: 5}, []decision.Limit{rate(1, 1, 3), quota(5, catalog.Day)}, 1, 0, "gold-quota"},
+			counter.State{TAT: noon.UnixNano(), Period: "2026-11-23", Used: 5}, []decision.Limit{rate(1, 1, 3), quota(5, catalog.Day)}, 1, 0, "gold-quota"},
 		"an empty bucket takes nothing of the quota": {
-			limit.State{TAT: noon.Add(3 * time.Second).UnixNano(), Period: "2026-11-23", Used: 1}, []decision.Limit{rate(1, 1, 3), quota(5, catalog.Day)}, 1, 0, "gold-rate"},
+			counter.State{TAT: noon.Add(3 * time.Second).UnixNano(), Period: "2026-11-23", Used: 1}, []decision.Limit{rate(1, 1, 3), quota(5, catalog.Day)}, 1, 0, "gold-rate"},
 		"where both are used up, the one that lasts longer is named": {
-			limit.State{TAT: noon.Add(3 * time.Second).UnixNano(), Period: "2026-11-23", Used: 5}, []decision.Limit{rate(1, 1, 3), quota(5, catalog.Day)}, 1, 0, "gold-quota"},
+			counter.State{TAT: noon.Add(3 * time.Second).UnixNano(), Period: "2026-11-23", Used: 5}, []decision.Limit{rate(1, 1, 3), quota(5, catalog.Day)}, 1, 0, "gold-quota"},
 		"a batch takes what fits the tighter limit": {
-			limit.State{}, []decision.Limit{rate(1, 1, 3), quota(5, catalog.Day)}, 9, 3, "gold-rate"},
-		"a fresh subscription has its whole burst": {limit.State{}, []decision.Limit{rate(7, 60, 4)}, 4, 4, ""},
-		"burst 0 is as many as requests":           {limit.State{}, []decision.Limit{rate(7, 60, 0)}, 9, 7, "gold-rate"},
-		"no limits admit all":                      {limit.State{}, nil, 3, 3, ""},
+			counter.State{}, []decision.Limit{rate(1, 1, 3), quota(5, catalog.Day)}, 9, 3, "gold-rate"},
+		"a fresh subscription has its whole burst": {counter.State{}, []decision.Limit{rate(7, 60, 4)}, 4, 4, ""},
+		"burst 0 is as many as requests":           {counter.State{}, []decision.Limit{rate(7, 60, 0)}, 9, 7, "gold-rate"},
+		"no limits admit all":                      {counter.State{}, nil, 3, 3, ""},
 		"a quota that was lowered below what is used refuses": {
-			limit.State{Period: "2026-11-23", Used: 50}, []decision.Limit{quota(5, catalog.Day)}, 1, 0, "gold-quota"},
+			counter.State{Period: "2026-11-23", Used: 50}, []decision.Limit{quota(5, catalog.Day)}, 1, 0, "gold-quota"},
 		"a quota that was raised admits at once": {
-			limit.State{Period: "2026-11-23", Used: 50}, []decision.Limit{quota(51, catalog.Day)}, 3, 1, "gold-quota"},
+			counter.State{Period: "2026-11-23", Used: 50}, []decision.Limit{quota(51, catalog.Day)}, 3, 1, "gold-quota"},
 		"a plan that moves from days to months counts on": {
-			limit.State{Period: "2026-11-23", Used: 5}, []decision.Limit{quota(7, catalog.Month)}, 9, 2, "gold-quota"},
+			counter.State{Period: "2026-11-23", Used: 5}, []decision.Limit{quota(7, catalog.Month)}, 9, 2, "gold-quota"},
 		"a plan that moves from months to days starts a day": {
-			limit.State{Period: "2026-11", Used: 500}, []decision.Limit{quota(7, catalog.Day)}, 9, 7, "gold-quota"},
+			counter.State{Period: "2026-11", Used: 500}, []decision.Limit{quota(7, catalog.Day)}, 9, 7, "gold-quota"},
 		"a month that began as a day ends with the month": {
-			limit.State{Period: "2026-10-31", Used: 7}, []decision.Limit{quota(7, catalog.Month)}, 1, 1, ""},
+			counter.State{Period: "2026-10-31", Used: 7}, []decision.Limit{quota(7, catalog.Month)}, 1, 1, ""},
 		"a clock that runs behind counts in the period that others have opened": {
-			limit.State{Period: "2026-11-24", Used: 6}, []decision.Limit{quota(7, catalog.Day)}, 3, 1, "gold-quota"},
+			counter.State{Period: "2026-11-24", Used: 6}, []decision.Limit{quota(7, catalog.Day)}, 3, 1, "gold-quota"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -239,7 +240,7 @@ func TestBothLimitsOrNeither(t *testing.T) {
 }
 
 func TestAFasterPlanIsInForceAtOnceAlthoughTheSlowOneLeftADebtOfDays(t *testing.T) {
-	var state limit.State
+	var state counter.State
 	take(t, &state, noon, 10, rate(1, 86_400, 10))
 	fast := rate(100, 1, 100)
 	if v := take(t, &state, noon, 1, fast); v.Admitted != 0 || v.RetryAfter != 10*time.Millisecond {
@@ -252,7 +253,7 @@ func TestAFasterPlanIsInForceAtOnceAlthoughTheSlowOneLeftADebtOfDays(t *testing.
 
 func TestHowTheLimitsStand(t *testing.T) {
 	limits := []decision.Limit{rate(60, 60, 10), quota(100, catalog.Month)}
-	var state limit.State
+	var state counter.State
 	take(t, &state, noon, 4, limits...)
 	step, v, err := limit.Plan(limits, state, noon.Add(time.Second), 0)
 	if err != nil || !step.Empty() {
@@ -282,7 +283,7 @@ func TestLimitsThatCannotBeKeptAreAnError(t *testing.T) {
 		"a quota per fortnite": {quota(1, "fortnight")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if step, v, err := limit.Plan(limits, limit.State{}, noon, 1); err == nil {
+			if step, v, err := limit.Plan(limits, counter.State{}, noon, 1); err == nil {
 				t.Errorf("admitted %d with %+v", v.Admitted, step)
 			}
 		})
@@ -295,7 +296,7 @@ func TestTheLargestPlansKeepTheirNumbers(t *testing.T) {
 		"the fastest": rate(1_000_000_000, 1, 1_000_000_000), "the slowest": rate(1, 86_400, 1_000_000_000), "the deepest": rate(1, 86_400, 1_000_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			var state limit.State
+			var state counter.State
 			v := take(t, &state, noon, 10_000, l)
 			if v.Admitted != 10_000 || state.TAT <= noon.UnixNano() || v.Limits[0].Remaining <= 0 {
 				t.Errorf("%+v leaves %+v", v, state)
@@ -321,7 +322,7 @@ func TestWindowsAreTheLengthsOfCalendarPeriods(t *testing.T) {
 
 func BenchmarkPlan(b *testing.B) {
 	limits := []decision.Limit{rate(100, 1, 100), quota(1_000_000, catalog.Month)}
-	state := limit.State{TAT: noon.UnixNano() + 5, Period: "2026-11", Used: 7}
+	state := counter.State{TAT: noon.UnixNano() + 5, Period: "2026-11", Used: 7}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, v, err := limit.Plan(limits, state, noon, 1); err != nil || v.Admitted != 1 {

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"fmt"
+	"sluice/shared/limit/counter"
 	"time"
 
 	"sluice/shared/catalog"
@@ -140,7 +141,7 @@ type window struct {
 //
 // The month "2026-11" sorts before each of its days: where a plan changes from days to months, the month goes on counting
 // from what the day had.
-func (a *allowance) window(s State, now time.Time, skew time.Duration) window {
+func (a *allowance) window(s counter.State, now time.Time, skew time.Duration) window {
 	p := a.look(now, skew)
 	from, to := p.low, p.high
 	if s.Period >= to {
@@ -172,20 +173,20 @@ func (a *allowance) left(w window) int64 {
 }
 
 // charge puts n units into the step, of which risk are not told to be spent; the State's risk may be mostRisk at most before.
-func (w window) charge(step *Step, s State, most, n, risk, mostRisk int64) {
-	var ahead *Ahead
+func (w window) charge(step *counter.Step, s counter.State, most, n, risk, mostRisk int64) {
+	var ahead *counter.Ahead
 	if w.ahead != "" {
-		ahead = &Ahead{Of: w.ahead, Units: n, Most: most - n, Fresh: w.fresh || s.AheadOf != w.ahead}
+		ahead = &counter.Ahead{Of: w.ahead, Units: n, Most: most - n, Fresh: w.fresh || s.AheadOf != w.ahead}
 	}
 	if w.fresh {
-		step.QuotaReset = &QuotaReset{From: s.Period, Period: w.period, Units: w.used + n, Risk: max(0, risk),
+		step.QuotaReset = &counter.QuotaReset{From: s.Period, Period: w.period, Units: w.used + n, Risk: max(0, risk),
 			Carried: w.carried, CarriedAhead: w.used, Ahead: ahead}
 		if !w.carried {
 			step.QuotaReset.CarriedAhead = 0
 		}
 		return
 	}
-	step.QuotaAdd = &QuotaAdd{Period: w.period, Units: n, Most: most - n, Risk: risk, Ahead: ahead}
+	step.QuotaAdd = &counter.QuotaAdd{Period: w.period, Units: n, Most: most - n, Risk: risk, Ahead: ahead}
 	if risk > 0 {
 		step.QuotaAdd.MostRisk = mostRisk
 	}

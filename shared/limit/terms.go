@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sluice/shared/limit/counter"
 	"time"
 
 	"sluice/shared/decision"
@@ -115,7 +116,7 @@ type stand struct {
 }
 
 // at gives the stand of a State.
-func (t *terms) at(s State, h hand, now time.Time, skew time.Duration) stand {
+func (t *terms) at(s counter.State, h hand, now time.Time, skew time.Duration) stand {
 	st := stand{tat: s.TAT, hand: h, skew: skew}
 	if t.countsQuota() {
 		w := t.quota.window(s, now, skew)
@@ -162,7 +163,7 @@ func Patience(all []Standing) (wait time.Duration) {
 
 // expires gives the instant after which the State means nothing: the bucket is full, and the period is over, also that of a
 // quota which an earlier plan had and a later one may have again.
-func (t *terms) expires(guess State, period string, now time.Time) time.Time {
+func (t *terms) expires(guess counter.State, period string, now time.Time) time.Time {
 	last := now
 	if t.countsRate() {
 		last = now.Add(time.Duration(t.rate.depth))

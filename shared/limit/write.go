@@ -2,18 +2,19 @@ package limit
 
 import (
 	"math"
+	"sluice/shared/limit/counter"
 	"time"
 )
 
 // seat is where a Holding's steps leave their IDs, and what they found there last.
 type seat struct {
 	place int
-	head  Mark
+	head  counter.Mark
 }
 
 // write is a step and what it gives.
 type write struct {
-	step  Step
+	step  counter.Step
 	grant grant
 	at    int64
 	debt  int64 // units of an overdraft that it charges
@@ -25,11 +26,11 @@ type write struct {
 // Ask makes the next write, for calls that wait for need units in all, the first of them for first; or with need 0 a renewal
 // ahead of need. If it is too early for a write, notBefore is later than now and there is no Step: ask again then. ok is
 // false if there is nothing to write: Take then says what is said to the calls.
-func (h *Holding) Ask(need, first int64, now time.Time) (s Step, notBefore time.Time, ok bool) {
+func (h *Holding) Ask(need, first int64, now time.Time) (s counter.Step, notBefore time.Time, ok bool) {
 	at := now.UnixNano()
 	h.lapse(at)
 	if next := min(h.pace.next, at+int64(longest)); next > at {
-		return Step{}, time.Unix(0, next), true
+		return counter.Step{}, time.Unix(0, next), true
 	}
 	if h.again(at) {
 		return h.pending.step, now, true
@@ -45,7 +46,7 @@ func (h *Holding) Ask(need, first int64, now time.Time) (s Step, notBefore time.
 		step, g = h.terms.plan(h.hopeful(need, now), now, h.options.Skew, w)
 	}
 	if step.Empty() {
-		return Step{}, now, false
+		return counter.Step{}, now, false
 	}
 	return h.begin(write{step: step, grant: g, at: at}), now, true
 }
@@ -54,7 +55,7 @@ func (h *Holding) Ask(need, first int64, now time.Time) (s Step, notBefore time.
 func (h *Holding) Rested() { h.pace.next = 0 }
 
 // hopeful is the State that allows what calls wait for, if the last seen one is too old to refuse them.
-func (h *Holding) hopeful(need int64, now time.Time) State {
+func (h *Holding) hopeful(need int64, now time.Time) counter.State {
 	s := h.state
 	if !h.known(now) {
 		s.TAT = min(s.TAT, now.UnixNano())
@@ -67,9 +68,9 @@ func (h *Holding) hopeful(need int64, now time.Time) State {
 }
 
 // begin puts a write under way.
-func (h *Holding) begin(w write) Step {
+func (h *Holding) begin(w write) counter.Step {
 	w.terms = h.changes
-	w.step.ID, w.step.Place = h.options.steps.next(time.Unix(0, w.at)), h.seat.place
+	w.step.ID, w.step.Place = h.options.names.Next(time.Unix(0, w.at)), h.seat.place
 	if w.back || !w.step.Shared() {
 		w.step.After = h.seat.head
 	}
@@ -108,7 +109,7 @@ type Crossing struct {
 }
 
 // Told takes the store's answer to the write under way: the State as it then is, and whether the step was applied.
-func (h *Holding) Told(after State, applied bool, now time.Time) []Crossing {
+func (h *Holding) Told(after counter.State, applied bool, now time.Time) []Crossing {
 	w, before := h.pending, h.state
 	h.pending, h.lost = nil, false
 	h.state, h.seen = after, now.UnixNano()
@@ -142,9 +143,9 @@ func (h *Holding) Told(after State, applied bool, now time.Time) []Crossing {
 
 // sit finds out from a refusal what stands in our place. If it is a step of ours that was given up, it was applied after all. If
 // somebody else took the place over we take another.
-func (h *Holding) sit(w *write, seen Seen) {
+func (h *Holding) sit(w *write, seen counter.Seen) {
 	switch {
-	case w.step.Shared() && seen.Spare >= own:
+	case w.step.Shared() && seen.Spare >= counter.Own:
 		h.seat.head = seen.Mark
 	case w.step.Shared():
 		h.seat = seat{seen.Spare, seen.SpareMark}
@@ -152,7 +153,7 @@ func (h *Holding) sit(w *write, seen Seen) {
 	case h.dropped != nil && h.dropped.step.ID == seen.Mark:
 		h.gain(h.dropped)
 		h.seat.head, h.dropped = seen.Mark, nil
-	case seen.Mark.sameInstance(w.step.ID):
+	case seen.Mark.SameInstance(w.step.ID):
 		h.seat.head = seen.Mark
 	default:
 		h.seat = seat{seen.Spare, seen.SpareMark}
@@ -190,7 +191,7 @@ func (h *Holding) look() {
 // our place was there. If somebody else has taken the place over, an earlier showing may have been applied before.
 func (h *Holding) keep(w *write) {
 	there := h.state.Seen.Mark
-	ours := there == w.step.After || there.sameInstance(w.step.ID) && there.from(w.step.ID) < 0
+	ours := there == w.step.After || there.SameInstance(w.step.ID) && there.From(w.step.ID) < 0
 	if !w.back || w.lost > 0 && !ours || h.units.until == 0 || h.state.Period != h.units.period {
 		return
 	}
@@ -213,7 +214,7 @@ func (h *Holding) receive(g grant) {
 }
 
 // others guesses what other instances took between our last look and this write.
-func (h *Holding) others(before, after State, w *write) int64 {
+func (h *Holding) others(before, after counter.State, w *write) int64 {
 	switch {
 	case h.terms.countsQuota() && before.Period == after.Period:
 		return after.Used - before.Used - w.grant.hand.quota
@@ -225,7 +226,7 @@ func (h *Holding) others(before, after State, w *write) int64 {
 
 // wait notes when to ask for a used-up quota again: at once if a unit may have come back, ever later if none does; and never
 // within the period if none is out.
-func (h *Holding) wait(s State) {
+func (h *Holding) wait(s counter.State) {
 	if !h.terms.bindsQuota() || s.Used < h.terms.quota.most {
 		h.pace.wait, h.pace.recheck = 0, 0
 		if s.Used > 0 && h.terms.bindsQuota() { // a call that costs more than is left is told so for a moment
@@ -293,14 +294,14 @@ func (h *Holding) Owes() bool {
 // with all, every one, and it tells what was spent. A write that was not answered is shown again first. ok is false if there is nothing to write, or a write is under way. What is
 // given back can no longer be spent. If Told says that the store did not take it, try again. Rate units are not given back:
 // they flow back by themselves within the same second.
-func (h *Holding) Return(all bool, now time.Time) (s Step, ok bool) {
+func (h *Holding) Return(all bool, now time.Time) (s counter.Step, ok bool) {
 	at := now.UnixNano()
 	h.lapse(at)
 	switch {
 	case h.again(at):
 		return h.pending.step, all || h.pending.lost == 1
 	case h.pending != nil:
-		return Step{}, false
+		return counter.Step{}, false
 	}
 	u := &h.units
 	on := min(u.n, max(0, -u.spent))
@@ -309,22 +310,22 @@ func (h *Holding) Return(all bool, now time.Time) (s Step, ok bool) {
 	}
 	give := u.aside + on
 	if give == 0 && (!all || u.spent == 0) {
-		return Step{}, false
+		return counter.Step{}, false
 	}
-	if h.seat.place < own && !h.seat.head.sameInstance(h.options.steps.instance) { // take the place first
-		return h.begin(write{step: Step{Expires: h.terms.expires(h.state, u.period, now)}, at: at}), true
+	if h.seat.place < counter.Own && !h.options.names.Gave(h.seat.head) { // take the place first
+		return h.begin(write{step: counter.Step{Expires: h.terms.expires(h.state, u.period, now)}, at: at}), true
 	}
-	if h.seat.place >= own && h.seat.head == 0 {
-		return Step{}, false
+	if h.seat.place >= counter.Own && h.seat.head == 0 {
+		return counter.Step{}, false
 	}
-	add := &QuotaAdd{Period: u.period, Units: -give, Most: unbounded, Risk: -give - u.spent}
+	add := &counter.QuotaAdd{Period: u.period, Units: -give, Most: unbounded, Risk: -give - u.spent}
 	switch {
 	case u.ahead != "" && h.state.Period == u.ahead: // which has begun: the units are of the new period alone
 		add.Period = u.ahead
 	case u.ahead != "":
-		add.Ahead = &Ahead{Of: u.ahead, Units: -give, Most: unbounded}
+		add.Ahead = &counter.Ahead{Of: u.ahead, Units: -give, Most: unbounded}
 	}
 	u.n, u.aside, u.spent = u.n-on, 0, 0
-	s = Step{QuotaAdd: add, Expires: h.terms.expires(h.state, u.period, now)}
+	s = counter.Step{QuotaAdd: add, Expires: h.terms.expires(h.state, u.period, now)}
 	return h.begin(write{step: s, at: at, back: true}), true
 }

@@ -16,19 +16,7 @@ import (
 // exact once the store is back.
 func TestPromise12NoStoreFailoverFailsACall(t *testing.T) {
 	const instances = 4
-	cfg := engine.Dynoxide(t)
-	store, err := fault.Pass(cfg.Endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	drill := fault.NewDrill(fault.World{Now: time.Now, Sleep: fault.Sleep, Random: func() float64 { return 0 }})
-	stand, err := drill.StandIn(t.Context(), fault.Store, store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stand.Close)
-	cfg.Endpoint = stand.URL()
-	w := worldOn(t, platform.On(t, cfg, instances))
+	w, drill := worldOnADrill(t, instances)
 	w.counted()
 	w.Admin(201, "POST", "/plans", m{"id": "open", "name": "Open", "approval": "automatic"})
 	w.consumer("free", "partner", "unlimited", "open")
@@ -88,4 +76,22 @@ func TestPromise12NoStoreFailoverFailsACall(t *testing.T) {
 		t.Errorf("%d calls arrived, want %d", n, arrived+free)
 	}
 	w.wantExact(t, arrived)
+}
+
+// worldOnADrill is a world whose store can fail.
+func worldOnADrill(t *testing.T, instances int) (*world, *fault.Drill) {
+	t.Helper()
+	cfg := engine.Dynoxide(t)
+	store, err := fault.Pass(cfg.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drill := fault.NewDrill(fault.World{Now: time.Now, Sleep: fault.Sleep, Random: func() float64 { return 0 }})
+	stand, err := drill.StandIn(t.Context(), fault.Store, store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stand.Close)
+	cfg.Endpoint = stand.URL()
+	return worldOn(t, platform.On(t, cfg, instances)), drill
 }

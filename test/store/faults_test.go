@@ -16,7 +16,7 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/dynamo"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/problem"
 	"sluice/shared/usage"
 )
@@ -307,7 +307,7 @@ func unavailable(t *testing.T, b bench) {
 		_, errs["replayed"] = w.table.Replayed(ctx, "x")
 		_, errs["chunk"] = w.table.RevisionChunk(ctx, "orders", "v1", "r", "index")
 		_, errs["limit state"] = w.table.LimitState(ctx, "s1")
-		_, _, errs["apply limit"] = w.table.ApplyLimit(ctx, "s1", limit.Step{Expires: noon, RateSet: &limit.RateSet{To: 1, Below: 1}})
+		_, _, errs["apply limit"] = w.table.ApplyLimit(ctx, "s1", counter.Step{Expires: noon, RateSet: &counter.RateSet{To: 1, Below: 1}})
 		_, errs["pending"] = w.table.PendingUsage(ctx, 0, 10)
 		_, errs["buckets"] = w.table.UsageBuckets(ctx, "orders", usage.Hour, noon, noon.Add(time.Hour))
 		_, errs["tombstoned"] = w.table.Tombstoned(ctx, "x")
@@ -354,15 +354,15 @@ func lostLimit(t *testing.T, b bench) {
 		}
 		return fine
 	}}))
-	start := limit.Step{ID: 1, Place: 9, Expires: noon, QuotaReset: &limit.QuotaReset{Period: "2026-11", Units: 1}}
+	start := counter.Step{ID: 1, Place: 9, Expires: noon, QuotaReset: &counter.QuotaReset{Period: "2026-11", Units: 1}}
 	after, applied, err := table.ApplyLimit(t.Context(), "s1", start)
-	after.Seen = limit.Seen{}
-	if want := (limit.State{Period: "2026-11", Used: 1}); after != want || !applied || err != nil {
+	after.Seen = counter.Seen{}
+	if want := (counter.State{Period: "2026-11", Used: 1}); after != want || !applied || err != nil {
 		t.Errorf("%+v, %v, %v", after, applied, err)
 	}
 	for n := range 5 {
-		more := limit.Step{ID: limit.Mark(n + 2), Place: 9, After: limit.Mark(n + 1), Expires: noon,
-			QuotaAdd: &limit.QuotaAdd{Period: "2026-11", Units: 1, Most: 100}}
+		more := counter.Step{ID: counter.Mark(n + 2), Place: 9, After: counter.Mark(n + 1), Expires: noon,
+			QuotaAdd: &counter.QuotaAdd{Period: "2026-11", Units: 1, Most: 100}}
 		after, applied, err := table.ApplyLimit(t.Context(), "s1", more)
 		if after.Used != int64(n+2) || !applied || err != nil {
 			t.Errorf("%+v, %v, %v", after, applied, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/shared/dynamo"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 )
 
 var limits = []guarantee{
@@ -24,42 +24,42 @@ var limits = []guarantee{
 }
 
 func stepConditions(t *testing.T, b bench) {
-	type change func(*limit.Step)
+	type change func(*counter.Step)
 	advance := func(by, min, max int64) change {
-		return func(s *limit.Step) { s.RateAdvance = &limit.RateAdvance{By: by, Min: min, Max: max} }
+		return func(s *counter.Step) { s.RateAdvance = &counter.RateAdvance{By: by, Min: min, Max: max} }
 	}
 	set := func(to, below int64) change {
-		return func(s *limit.Step) { s.RateSet = &limit.RateSet{To: to, Below: below} }
+		return func(s *counter.Step) { s.RateSet = &counter.RateSet{To: to, Below: below} }
 	}
 	add := func(p string, units, most int64) change {
-		return func(s *limit.Step) { s.QuotaAdd = &limit.QuotaAdd{Period: p, Units: units, Most: most} }
+		return func(s *counter.Step) { s.QuotaAdd = &counter.QuotaAdd{Period: p, Units: units, Most: most} }
 	}
 	from := func(before, p string, units int64) change {
-		return func(s *limit.Step) { s.QuotaReset = &limit.QuotaReset{From: before, Period: p, Units: units} }
+		return func(s *counter.Step) { s.QuotaReset = &counter.QuotaReset{From: before, Period: p, Units: units} }
 	}
 	reset := func(p string, units int64) change { return from("", p, units) }
-	both, made := []change{set(5, 0), reset("2026-11", 3)}, limit.State{TAT: 5, Period: "2026-11", Used: 3}
-	used := func(n int64) limit.State { return limit.State{Period: "2026-11", Used: n} }
-	december := limit.State{Period: "2026-12", Used: 1}
+	both, made := []change{set(5, 0), reset("2026-11", 3)}, counter.State{TAT: 5, Period: "2026-11", Used: 3}
+	used := func(n int64) counter.State { return counter.State{Period: "2026-11", Used: n} }
+	december := counter.State{Period: "2026-12", Used: 1}
 	const huge = math.MaxInt64 - 1
 	for name, c := range map[string]struct {
 		from []change // steps that make the state
 		step []change
-		then limit.State
+		then counter.State
 		ok   bool
 	}{
-		"nothing asked, nothing there":        {nil, nil, limit.State{}, true},
-		"advance where nothing is":            {nil, []change{advance(1, 0, 10)}, limit.State{}, false},
-		"add where nothing is":                {nil, []change{add("2026-11", 1, 10)}, limit.State{}, false},
-		"set where nothing is":                {nil, []change{set(5, 0)}, limit.State{TAT: 5}, true},
+		"nothing asked, nothing there":        {nil, nil, counter.State{}, true},
+		"advance where nothing is":            {nil, []change{advance(1, 0, 10)}, counter.State{}, false},
+		"add where nothing is":                {nil, []change{add("2026-11", 1, 10)}, counter.State{}, false},
+		"set where nothing is":                {nil, []change{set(5, 0)}, counter.State{TAT: 5}, true},
 		"reset where nothing is":              {nil, []change{reset("2026-11", 3)}, used(3), true},
 		"both where nothing is":               {nil, both, made, true},
-		"advance at the lower bound":          {[]change{set(5, 0)}, []change{advance(2, 5, 9)}, limit.State{TAT: 7}, true},
-		"advance at the upper bound":          {[]change{set(5, 0)}, []change{advance(2, 1, 5)}, limit.State{TAT: 7}, true},
-		"advance below the lower bound":       {[]change{set(5, 0)}, []change{advance(2, 6, 9)}, limit.State{TAT: 5}, false},
-		"advance above the upper bound":       {[]change{set(5, 0)}, []change{advance(2, 1, 4)}, limit.State{TAT: 5}, false},
-		"set above":                           {[]change{set(5, 0)}, []change{set(9, 6)}, limit.State{TAT: 9}, true},
-		"set at the bound":                    {[]change{set(5, 0)}, []change{set(9, 5)}, limit.State{TAT: 5}, false},
+		"advance at the lower bound":          {[]change{set(5, 0)}, []change{advance(2, 5, 9)}, counter.State{TAT: 7}, true},
+		"advance at the upper bound":          {[]change{set(5, 0)}, []change{advance(2, 1, 5)}, counter.State{TAT: 7}, true},
+		"advance below the lower bound":       {[]change{set(5, 0)}, []change{advance(2, 6, 9)}, counter.State{TAT: 5}, false},
+		"advance above the upper bound":       {[]change{set(5, 0)}, []change{advance(2, 1, 4)}, counter.State{TAT: 5}, false},
+		"set above":                           {[]change{set(5, 0)}, []change{set(9, 6)}, counter.State{TAT: 9}, true},
+		"set at the bound":                    {[]change{set(5, 0)}, []change{set(9, 5)}, counter.State{TAT: 5}, false},
 		"add at the most":                     {[]change{reset("2026-11", 3)}, []change{add("2026-11", 2, 3)}, used(5), true},
 		"add beyond the most":                 {[]change{reset("2026-11", 3)}, []change{add("2026-11", 2, 2)}, used(3), false},
 		"add in another period":               {[]change{reset("2026-11", 3)}, []change{add("2026-12", 2, 9)}, used(3), false},
@@ -68,20 +68,20 @@ func stepConditions(t *testing.T, b bench) {
 		"reset from another one":              {[]change{reset("2026-11", 3)}, []change{from("2026-10", "2026-12", 1)}, used(3), false},
 		"rate refused leaves the quota alone": {both, []change{advance(1, 6, 9), add("2026-11", 1, 9)}, made, false},
 		"quota refused leaves the rate alone": {both, []change{advance(1, 1, 9), add("2026-11", 1, 2)}, made, false},
-		"both at once":                        {both, []change{advance(1, 1, 9), add("2026-11", 4, 9)}, limit.State{TAT: 6, Period: "2026-11", Used: 7}, true},
-		"numbers that no float holds":         {[]change{set(huge-1, 0)}, []change{advance(1, huge-1, huge)}, limit.State{TAT: huge}, true},
+		"both at once":                        {both, []change{advance(1, 1, 9), add("2026-11", 4, 9)}, counter.State{TAT: 6, Period: "2026-11", Used: 7}, true},
+		"numbers that no float holds":         {[]change{set(huge-1, 0)}, []change{advance(1, huge-1, huge)}, counter.State{TAT: huge}, true},
 		"units are given back":                {[]change{reset("2026-11", 3)}, []change{add("2026-11", -2, 9)}, used(1), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := b.open(t)
-			step := func(changes []change) (limit.State, bool) {
-				s := limit.Step{Expires: noon}
+			step := func(changes []change) (counter.State, bool) {
+				s := counter.Step{Expires: noon}
 				for _, c := range changes {
 					c(&s)
 				}
 				after, applied, err := table.ApplyLimit(t.Context(), name, s)
 				must(t, err, "step")
-				after.Seen = limit.Seen{}
+				after.Seen = counter.Seen{}
 				return after, applied
 			}
 			if _, made := step(c.from); !made {
@@ -100,10 +100,10 @@ func stepConditions(t *testing.T, b bench) {
 
 func badSteps(t *testing.T, b bench) {
 	table := b.open(t)
-	for _, s := range []limit.Step{
+	for _, s := range []counter.Step{
 		{},
-		{Expires: noon, RateAdvance: &limit.RateAdvance{}, RateSet: &limit.RateSet{}},
-		{Expires: noon, QuotaAdd: &limit.QuotaAdd{}, QuotaReset: &limit.QuotaReset{}},
+		{Expires: noon, RateAdvance: &counter.RateAdvance{}, RateSet: &counter.RateSet{}},
+		{Expires: noon, QuotaAdd: &counter.QuotaAdd{}, QuotaReset: &counter.QuotaReset{}},
 	} {
 		_, _, err := table.ApplyLimit(t.Context(), "s1", s)
 		plain(t, err, fmt.Sprintf("%+v", s))
@@ -112,10 +112,10 @@ func badSteps(t *testing.T, b bench) {
 
 func limitState(t *testing.T, b bench) {
 	table := b.open(t, dynamo.WithClock(func() time.Time { return noon.AddDate(1, 0, 0) }))
-	if got, err := table.LimitState(t.Context(), "s1"); got != (limit.State{}) || err != nil {
+	if got, err := table.LimitState(t.Context(), "s1"); got != (counter.State{}) || err != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
-	_, _, err := table.ApplyLimit(t.Context(), "s1", limit.Step{Expires: noon, RateSet: &limit.RateSet{To: 5}})
+	_, _, err := table.ApplyLimit(t.Context(), "s1", counter.Step{Expires: noon, RateSet: &counter.RateSet{To: 5}})
 	must(t, err, "step")
 	if got, err := table.LimitState(t.Context(), "s1"); got.TAT != 5 || err != nil {
 		t.Errorf("%+v, %v", got, err)
@@ -125,7 +125,7 @@ func limitState(t *testing.T, b bench) {
 func stepRace(t *testing.T, b bench) {
 	const most, each, instances = 40, 15, 4
 	table := b.open(t)
-	_, _, err := table.ApplyLimit(t.Context(), "s1", limit.Step{Expires: noon, QuotaReset: &limit.QuotaReset{Period: "2026-11"}})
+	_, _, err := table.ApplyLimit(t.Context(), "s1", counter.Step{Expires: noon, QuotaReset: &counter.QuotaReset{Period: "2026-11"}})
 	must(t, err, "reset")
 	var admitted atomic.Int64
 	var all sync.WaitGroup
@@ -134,7 +134,7 @@ func stepRace(t *testing.T, b bench) {
 		all.Go(func() {
 			for range each {
 				_, applied, err := table.ApplyLimit(t.Context(), "s1",
-					limit.Step{Expires: noon, QuotaAdd: &limit.QuotaAdd{Period: "2026-11", Units: 1, Most: most - 1}})
+					counter.Step{Expires: noon, QuotaAdd: &counter.QuotaAdd{Period: "2026-11", Units: 1, Most: most - 1}})
 				if err != nil {
 					t.Error(err)
 				}
@@ -156,31 +156,31 @@ func stepMeaning(t *testing.T, b bench) {
 	random := rand.New(rand.NewPCG(1, 2)) // #nosec G404 -- the same steps each time
 	name := func() string { return []string{"", "2026-11", "2026-12", "2027-01"}[random.IntN(4)] }
 	n := func() int64 { return int64(random.IntN(7)) - 2 }
-	ahead := func() *limit.Ahead {
+	ahead := func() *counter.Ahead {
 		if random.IntN(2) == 0 {
 			return nil
 		}
-		return &limit.Ahead{Of: name(), Units: n(), Most: n(), Fresh: random.IntN(2) == 0}
+		return &counter.Ahead{Of: name(), Units: n(), Most: n(), Fresh: random.IntN(2) == 0}
 	}
-	places := []int{0, 1, 61, 62, 63, 64, limit.Places - 1} // the last ones are shared
+	places := []int{0, 1, 61, 62, 63, 64, counter.Places - 1} // the last ones are shared
 	applied := 0
 	for range 40 {
-		id, item := fmt.Sprint(random.Uint64()), limit.Item{}
+		id, item := fmt.Sprint(random.Uint64()), counter.Item{}
 		for range 20 {
-			s := limit.Step{ID: limit.Mark(1 + random.Int64N(1<<59)), Place: places[random.IntN(len(places))], Expires: noon}
+			s := counter.Step{ID: counter.Mark(1 + random.Int64N(1<<59)), Place: places[random.IntN(len(places))], Expires: noon}
 			state := item.State
 			switch random.IntN(3) {
 			case 0:
 				least := n() // no step of ours has bounds that cross
-				s.RateAdvance = &limit.RateAdvance{By: 1 + int64(random.IntN(3)), Min: least, Max: least + 3}
+				s.RateAdvance = &counter.RateAdvance{By: 1 + int64(random.IntN(3)), Min: least, Max: least + 3}
 			case 1:
-				s.RateSet = &limit.RateSet{To: 1 + int64(random.IntN(5)), Below: 1 + int64(random.IntN(5))}
+				s.RateSet = &counter.RateSet{To: 1 + int64(random.IntN(5)), Below: 1 + int64(random.IntN(5))}
 			}
 			switch random.IntN(3) {
 			case 0:
-				s.QuotaAdd = &limit.QuotaAdd{Period: state.Period, Units: n(), Most: n() + 4, Risk: n(), MostRisk: n(), Ahead: ahead()}
+				s.QuotaAdd = &counter.QuotaAdd{Period: state.Period, Units: n(), Most: n() + 4, Risk: n(), MostRisk: n(), Ahead: ahead()}
 			case 1:
-				s.QuotaReset = &limit.QuotaReset{From: state.Period, Period: "2026-1" + fmt.Sprint(random.IntN(3)), Units: n(), Risk: n(),
+				s.QuotaReset = &counter.QuotaReset{From: state.Period, Period: "2026-1" + fmt.Sprint(random.IntN(3)), Units: n(), Risk: n(),
 					Carried: random.IntN(2) == 0, CarriedAhead: n(), Ahead: ahead()}
 			}
 			if s.QuotaAdd != nil && s.QuotaAdd.Period == "" {
@@ -192,7 +192,7 @@ func stepMeaning(t *testing.T, b bench) {
 			case 1:
 				s.After = 5
 			case 2:
-				s.ID = item.Marks[s.Place] // shown again
+				s.ID, s.After = item.Marks[s.Place], 0 // shown again
 			}
 			before := item
 			want, fits := item.Apply(s)

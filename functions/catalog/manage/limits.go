@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice/shared/catalog"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/policy"
 	"sluice/shared/problem"
 	"sluice/shared/resource"
@@ -18,7 +18,7 @@ import (
 // Counters reads what has been used of limits; *dynamo.Table does.
 type Counters interface {
 	Grant(ctx context.Context, app catalog.AppID, api catalog.APIID) (catalog.Subscription, error)
-	LimitState(ctx context.Context, counter string) (limit.State, error)
+	LimitState(ctx context.Context, counter string) (counter.State, error)
 	Alerts(ctx context.Context, counter string) ([]catalog.LimitAlert, error)
 }
 
@@ -58,7 +58,7 @@ func (m *manager) listLimits(ctx context.Context, call *resource.Call) (*resourc
 	if err != nil {
 		return nil, err
 	}
-	var counters []counter
+	var counters []counted
 	_, byApp := call.Query["app"]
 	if api != nil && !byApp && call.Query["cursor"] == "" {
 		counters = countersOfAPI(api)

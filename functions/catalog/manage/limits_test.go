@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/shared/dynamo"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/test/engine"
 	"sluice/test/management/front"
 )
@@ -63,8 +63,8 @@ func TestLimitsShowTheLiveCounters(t *testing.T) {
 	if diff := cmp.Diff(want(0, 10, 1000, "2026-11-23T19:00:00Z", "2026-11-24T00:00:00Z"), read()); diff != "" {
 		t.Errorf("fresh: %s", diff)
 	}
-	step := limit.Step{QuotaReset: &limit.QuotaReset{Period: "2026-11-23", Units: 4},
-		RateSet: &limit.RateSet{To: clock.Now().UnixNano() + 4*int64(100*time.Millisecond), Below: clock.Now().UnixNano()}, Expires: clock.Now().Add(time.Hour)}
+	step := counter.Step{QuotaReset: &counter.QuotaReset{Period: "2026-11-23", Units: 4},
+		RateSet: &counter.RateSet{To: clock.Now().UnixNano() + 4*int64(100*time.Millisecond), Below: clock.Now().UnixNano()}, Expires: clock.Now().Add(time.Hour)}
 	if _, applied, err := table.ApplyLimit(t.Context(), s.Text("id"), step); err != nil || !applied {
 		t.Fatal(applied, err)
 	}

@@ -13,11 +13,12 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/resource/shape"
 )
 
-// counter is one counter to be told of: of a subscription, or of an API over all consumers.
-type counter struct {
+// counted is one counter to be told of: of a subscription, or of an API over all consumers.
+type counted struct {
 	decision.Claim
 	api          catalog.APIID
 	operation    string                // "" where all operations count together
@@ -25,14 +26,14 @@ type counter struct {
 }
 
 // countersOf gives those of a subscription as a whole.
-func countersOf(s *catalog.Subscription, plan *catalog.Plan) []counter {
+func countersOf(s *catalog.Subscription, plan *catalog.Plan) []counted {
 	return countersFrom(s, s.API, nil, func(string) []decision.Claim {
 		return decision.ClaimsOf(&catalog.Plan{ID: s.Plan, Rate: plan.Rate, Quota: plan.Quota}, s.ID, &catalog.API{ID: s.API}, "")
 	})
 }
 
 // countersOfCalls gives all that any call of a subscription can take of.
-func countersOfCalls(s *catalog.Subscription, plan *catalog.Plan, api *catalog.API) []counter {
+func countersOfCalls(s *catalog.Subscription, plan *catalog.Plan, api *catalog.API) []counted {
 	operations := maps.Collect(maps.All(plan.Operations))
 	for id := range api.Operations {
 		operations[id] = catalog.Limits{}
@@ -43,15 +44,15 @@ func countersOfCalls(s *catalog.Subscription, plan *catalog.Plan, api *catalog.A
 }
 
 // countersOfAPI gives those that all consumers share.
-func countersOfAPI(api *catalog.API) []counter {
+func countersOfAPI(api *catalog.API) []counted {
 	return countersFrom(nil, api.ID, slices.Sorted(maps.Keys(api.Operations)), func(operation string) []decision.Claim {
 		return decision.APIClaims(api, operation)
 	})
 }
 
 // countersFrom gathers each counter once out of the claims of calls: of one to no operation in particular first.
-func countersFrom(s *catalog.Subscription, api catalog.APIID, operations []string, claims func(operation string) []decision.Claim) []counter {
-	var all []counter
+func countersFrom(s *catalog.Subscription, api catalog.APIID, operations []string, claims func(operation string) []decision.Claim) []counted {
+	var all []counted
 	seen := map[string]bool{}
 	for _, operation := range append([]string{""}, operations...) {
 		for _, claim := range claims(operation) {
@@ -59,7 +60,7 @@ func countersFrom(s *catalog.Subscription, api catalog.APIID, operations []strin
 				continue
 			}
 			seen[claim.Counter] = true
-			c := counter{Claim: claim, api: api, operation: operation, subscription: s}
+			c := counted{Claim: claim, api: api, operation: operation, subscription: s}
 			if claim.Counter == decision.APICounter(api) || claim.Counter == decision.OperationCounter(api, operation) {
 				c.subscription = nil
 			}
@@ -135,7 +136,7 @@ func limitModel() shape.Model {
 }
 
 // standings reads how the limits of counters stand.
-func (m *manager) standings(ctx context.Context, now time.Time, counters []counter) ([]standing, error) {
+func (m *manager) standings(ctx context.Context, now time.Time, counters []counted) ([]standing, error) {
 	found := make([][]standing, len(counters))
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
@@ -152,7 +153,7 @@ func (m *manager) standings(ctx context.Context, now time.Time, counters []count
 }
 
 // standing reads how the limits of one counter stand.
-func (m *manager) standing(ctx context.Context, now time.Time, c *counter) ([]standing, error) {
+func (m *manager) standing(ctx context.Context, now time.Time, c *counted) ([]standing, error) {
 	state, err := m.Counters.LimitState(ctx, c.Counter)
 	if err != nil {
 		return nil, err
@@ -175,7 +176,7 @@ func (m *manager) standing(ctx context.Context, now time.Time, c *counter) ([]st
 }
 
 // stands tells what the arithmetic of limits does.
-func (c *counter) stands(l limit.Standing, now time.Time) standing {
+func (c *counted) stands(l limit.Standing, now time.Time) standing {
 	s := standing{counts: counts{API: c.api, Operation: c.operation, Counter: c.Counter}, Name: l.Limit.Name, Kind: l.Limit.Kind, Shadow: l.Limit.Shadow,
 		Resets: now.Add(l.Reset).Truncate(time.Millisecond), Alerts: []crossing{}}
 	if of := c.subscription; of != nil {
@@ -194,7 +195,7 @@ func (c *counter) stands(l limit.Standing, now time.Time) standing {
 
 // quota adds what only the counter's state tells. That is about the period we are in if it explains what is used: what is
 // left of an earlier one is none of it.
-func (m *manager) quota(ctx context.Context, s *standing, state limit.State) error {
+func (m *manager) quota(ctx context.Context, s *standing, state counter.State) error {
 	s.Leased = new(int64)
 	if s.Remaining > 0 && s.Used != state.Used || state.Used == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/dynamo"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/test/engine"
 	"sluice/test/management/front"
 )
@@ -79,10 +79,10 @@ func TestLimitsShowWhatIsOnLeaseAndWhatWasAlerted(t *testing.T) {
 	table, _ := engine.Table(t, dynamo.WithClock(clock.Now))
 	d := on(t, table, clock)
 	id := everything(t, d)
-	charge := func(counter, period string, units, risk int64) {
+	charge := func(of, period string, units, risk int64) {
 		t.Helper()
-		step := limit.Step{QuotaReset: &limit.QuotaReset{Period: period, Units: units, Risk: risk}, Expires: clock.Now().Add(1000 * time.Hour)}
-		if _, applied, err := table.ApplyLimit(t.Context(), counter, step); err != nil || !applied {
+		step := counter.Step{QuotaReset: &counter.QuotaReset{Period: period, Units: units, Risk: risk}, Expires: clock.Now().Add(1000 * time.Hour)}
+		if _, applied, err := table.ApplyLimit(t.Context(), of, step); err != nil || !applied {
 			t.Fatal(applied, err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/limit/taker"
 	"sluice/shared/telemetry"
 	"sluice/shared/usage"
@@ -34,7 +35,7 @@ func (u canned) RoundTrip(q *http.Request) (*http.Response, error) {
 func warm(b *testing.B, upstreams http.RoundTripper, url string) (*forward.Proxy, events.APIGatewayV2HTTPRequest) {
 	b.Helper()
 	p := forward.New(forward.Deps{
-		Limits:    taker.New(&shelf{states: map[string]limit.State{}}, time.Now, limit.Options{Instance: "i1"}),
+		Limits:    taker.New(&shelf{states: map[string]counter.State{}}, time.Now, limit.Options{Instance: "i1"}),
 		Upstreams: over(upstreams), Replays: replay.New(&notebook{}, time.Now, nil),
 		Counter: usage.NewCounter(func() string { return "0" }, 0), Outbox: &outbox{}, FlushAfter: time.Hour, Now: time.Now,
 		Log: telemetry.New(io.Discard, nil),

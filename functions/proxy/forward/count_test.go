@@ -12,7 +12,7 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/problem"
 )
 
@@ -170,7 +170,7 @@ func TestACallerWhoHasGoneEndsTheCallQuietly(t *testing.T) {
 func TestLimitsSeeTheSubscriptionAndNotTheApp(t *testing.T) {
 	r := start(t, nil)
 	r.get(gold)
-	if s := r.limits.states["sub-1"]; s == (limit.State{}) {
+	if s := r.limits.states["sub-1"]; s == (counter.State{}) {
 		t.Errorf("states %v", r.limits.states)
 	}
 }

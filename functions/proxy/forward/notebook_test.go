@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"sluice/shared/catalog"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/problem"
 )
 
@@ -64,7 +64,7 @@ func (n *notebook) AbandonCall(_ context.Context, id, owner string) error {
 }
 
 // set puts a counter into a state.
-func (s *shelf) set(counter string, state limit.State) {
+func (s *shelf) set(counter string, state counter.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.states[counter] = state

@@ -12,7 +12,7 @@ import (
 
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/problem"
 )
 
@@ -48,7 +48,7 @@ func TestAKeyOfACallThatDidNotReachTheUpstreamIsFreeAgain(t *testing.T) {
 		"no-connection": func(d *decision.Decision) { d.Target.Upstream.URL = "http://127.0.0.1:1/" },
 		"limits": func(d *decision.Decision) {
 			d.Claims = []decision.Claim{{Counter: "used-up", Limits: []decision.Limit{{Kind: decision.QuotaLimit, Name: "q", Requests: 1, Period: catalog.Day}}}}
-			r.limits.set("used-up", limit.State{Period: "2026-11-23", Used: 1})
+			r.limits.set("used-up", counter.State{Period: "2026-11-23", Used: 1})
 		},
 	} {
 		if out := r.handle(event(t, r.allow(change), keyed(name, ""))); out.StatusCode < 400 {

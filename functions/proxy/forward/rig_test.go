@@ -24,6 +24,7 @@ import (
 	"sluice/shared/decision"
 	"sluice/shared/gatewayevent"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/limit/taker"
 	"sluice/shared/problem"
 	"sluice/shared/settings"
@@ -54,7 +55,7 @@ type rig struct {
 // start makes a rig. answer is what the upstream does; nil for 200 "ok".
 func start(t testing.TB, answer http.HandlerFunc, change ...func(*forward.Deps)) *rig {
 	t.Helper()
-	r := &rig{t: t, limits: &shelf{states: map[string]limit.State{}}, outbox: &outbox{}, store: &notebook{alerts: map[catalog.LimitAlert]bool{}, calls: map[string]catalog.HeldCall{}}, log: &buffer{}, now: noon}
+	r := &rig{t: t, limits: &shelf{states: map[string]counter.State{}}, outbox: &outbox{}, store: &notebook{alerts: map[catalog.LimitAlert]bool{}, calls: map[string]catalog.HeldCall{}}, log: &buffer{}, now: noon}
 	ids := 0
 	r.counter = usage.NewCounter(func() string {
 		ids++
@@ -222,15 +223,15 @@ func wantProblem(t testing.TB, out events.APIGatewayV2HTTPResponse, status int, 
 // shelf is a limit.Store in memory.
 type shelf struct {
 	mu     sync.Mutex
-	states map[string]limit.State
+	states map[string]counter.State
 	fault  error
 }
 
-func (s *shelf) Apply(_ context.Context, id string, step limit.Step) (limit.State, bool, error) {
+func (s *shelf) Apply(_ context.Context, id string, step counter.Step) (counter.State, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fault != nil {
-		return limit.State{}, false, s.fault
+		return counter.State{}, false, s.fault
 	}
 	after, applied := step.Apply(s.states[id])
 	s.states[id] = after

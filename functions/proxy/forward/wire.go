@@ -15,6 +15,7 @@ import (
 	"sluice/functions/proxy/upstream"
 	"sluice/shared/dynamo"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/limit/taker"
 	"sluice/shared/settings"
 	"sluice/shared/usage"
@@ -48,6 +49,6 @@ const cacheBytes = 16 << 20
 type limits struct{ table *dynamo.Table }
 
 // Apply makes one step of the limits of a subscription.
-func (l limits) Apply(ctx context.Context, id string, s limit.Step) (limit.State, bool, error) {
+func (l limits) Apply(ctx context.Context, id string, s counter.Step) (counter.State, bool, error) {
 	return l.table.ApplyLimit(ctx, id, s)
 }

@@ -11,6 +11,7 @@ import (
 
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/problem"
 )
 
@@ -18,7 +19,7 @@ import (
 type Store interface {
 	// Apply makes one step of the counter with this id, as a whole or not at all, and gives the State as it then is: the
 	// one that refused the step if it was not applied. On an error it is not known whether the step was applied.
-	Apply(ctx context.Context, id string, s limit.Step) (after limit.State, applied bool, err error)
+	Apply(ctx context.Context, id string, s counter.Step) (after counter.State, applied bool, err error)
 }
 
 // The Taker's bounds.
@@ -70,7 +71,7 @@ type account struct {
 
 // back is a step that gives units back; all says that it is all of them.
 type back struct {
-	limit.Step
+	counter.Step
 	all bool
 }
 
@@ -279,7 +280,7 @@ func (t *Taker) write(a *account) (answered, more bool) {
 
 // next gives the write that is due, or the pause until one is; returns is what gives units back. If there is none although a
 // call waits, the call is refused.
-func (t *Taker) next(a *account, rested bool) (s limit.Step, pause time.Duration, returns *back, ok bool) {
+func (t *Taker) next(a *account, rested bool) (s counter.Step, pause time.Duration, returns *back, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
@@ -305,7 +306,7 @@ func (t *Taker) next(a *account, rested bool) (s limit.Step, pause time.Duration
 }
 
 // apply shows a step to the store, and tells the Holding what became of it.
-func (t *Taker) apply(a *account, step limit.Step, returns *back) {
+func (t *Taker) apply(a *account, step counter.Step, returns *back) {
 	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
 	defer cancel()
 	after, applied, err := t.store.Apply(ctx, a.counter, step)

@@ -17,6 +17,7 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/limit/taker"
 	"sluice/shared/problem"
 )
@@ -24,14 +25,14 @@ import (
 // shelf is a Store that keeps States in memory. Faults and delays are put in front of it by before.
 type shelf struct {
 	mu     sync.Mutex
-	items  map[string]*limit.Item
+	items  map[string]*counter.Item
 	writes int
 	before func(n int) error // n-th write; its error loses the answer after the step was made
 }
 
-func newShelf() *shelf { return &shelf{items: map[string]*limit.Item{}} }
+func newShelf() *shelf { return &shelf{items: map[string]*counter.Item{}} }
 
-func (s *shelf) Apply(_ context.Context, id string, step limit.Step) (limit.State, bool, error) {
+func (s *shelf) Apply(_ context.Context, id string, step counter.Step) (counter.State, bool, error) {
 	s.mu.Lock()
 	s.writes++
 	n := s.writes
@@ -52,9 +53,9 @@ func (s *shelf) used() int64 {
 	return s.item("sub").State.Used
 }
 
-func (s *shelf) item(id string) *limit.Item {
+func (s *shelf) item(id string) *counter.Item {
 	if s.items[id] == nil {
-		s.items[id] = &limit.Item{}
+		s.items[id] = &counter.Item{}
 	}
 	return s.items[id]
 }
@@ -269,8 +270,8 @@ func TestAStoreThatFailsAdmitsNobody(t *testing.T) {
 // rival is a Store in which somebody else always changes the State in between.
 type rival struct{}
 
-func (rival) Apply(_ context.Context, _ string, s limit.Step) (limit.State, bool, error) {
-	return limit.State{TAT: noon.Add(time.Duration(rand.IntN(9)-5) * time.Second).UnixNano(), Period: "2026-11-23"}, false, nil
+func (rival) Apply(_ context.Context, _ string, s counter.Step) (counter.State, bool, error) {
+	return counter.State{TAT: noon.Add(time.Duration(rand.IntN(9)-5) * time.Second).UnixNano(), Period: "2026-11-23"}, false, nil
 }
 
 func TestManySubscriptionsAreForgottenAndStillExact(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"sluice/scripts/sluice/bench/limits/fleet"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 )
 
 // Break is one way to break the protocol.
@@ -59,7 +60,7 @@ func wrapped(wrap func(fleet.Machine) fleet.Machine) func(fleet.Parts) fleet.Par
 }
 
 func refusedApplied(p fleet.Parts) fleet.Parts {
-	p.Apply = func(s limit.Step, to limit.State) (limit.State, bool) {
+	p.Apply = func(s counter.Step, to counter.State) (counter.State, bool) {
 		if after, applied := s.Apply(to); applied {
 			return after, true
 		}
@@ -93,16 +94,16 @@ func idsReused(m fleet.Machine) fleet.Machine {
 // counting gives its steps the IDs 1, 2, 3 and so on, in a place that it does not have for itself.
 type counting struct {
 	fleet.Machine
-	sound, last limit.Mark
+	sound, last counter.Mark
 }
 
 // Ask counts.
-func (c *counting) Ask(need, first int64, now time.Time) (limit.Step, time.Time, bool) {
+func (c *counting) Ask(need, first int64, now time.Time) (counter.Step, time.Time, bool) {
 	s, notBefore, ok := c.Machine.Ask(need, first, now)
 	if ok && s.ID != c.sound {
 		c.sound, c.last = s.ID, c.last+1
 	}
-	s.ID, s.Place, s.After = c.last, limit.Places-1, 0
+	s.ID, s.Place, s.After = c.last, counter.Places-1, 0
 	return s, notBefore, ok
 }
 
@@ -119,13 +120,13 @@ func repeatsGranted(m fleet.Machine) fleet.Machine {
 // generous gives what a repeated step asks for once more.
 type generous struct {
 	fleet.Machine
-	step limit.Step
-	lost limit.Mark // ID of a step that was lost
+	step counter.Step
+	lost counter.Mark // ID of a step that was lost
 	more int64
 }
 
 // Ask remembers the step.
-func (g *generous) Ask(need, first int64, now time.Time) (limit.Step, time.Time, bool) {
+func (g *generous) Ask(need, first int64, now time.Time) (counter.Step, time.Time, bool) {
 	s, notBefore, ok := g.Machine.Ask(need, first, now)
 	g.step = s
 	return s, notBefore, ok
@@ -138,7 +139,7 @@ func (g *generous) Lost(now time.Time) {
 }
 
 // Told counts a repeated step twice.
-func (g *generous) Told(after limit.State, applied bool, now time.Time) []limit.Crossing {
+func (g *generous) Told(after counter.State, applied bool, now time.Time) []limit.Crossing {
 	if applied && g.lost == g.step.ID && g.lost != 0 {
 		g.more += units(g.step)
 	}
@@ -155,7 +156,7 @@ func (g *generous) Take(c *decision.Claim, cost int64, now time.Time) (limit.Ans
 }
 
 // units is what a step charges a quota.
-func units(s limit.Step) int64 {
+func units(s counter.Step) int64 {
 	switch {
 	case s.QuotaAdd != nil:
 		return s.QuotaAdd.Units
@@ -177,7 +178,7 @@ type slow struct {
 }
 
 // Told remembers the time.
-func (l *slow) Told(after limit.State, applied bool, now time.Time) []limit.Crossing {
+func (l *slow) Told(after counter.State, applied bool, now time.Time) []limit.Crossing {
 	if applied {
 		l.wrote = now
 	}
@@ -202,19 +203,19 @@ func lostGranted(m fleet.Machine) fleet.Machine {
 // hopeful takes silence for a yes.
 type hopeful struct {
 	fleet.Machine
-	step limit.Step
-	seen limit.State
+	step counter.Step
+	seen counter.State
 }
 
 // Ask remembers the step.
-func (h *hopeful) Ask(need, first int64, now time.Time) (limit.Step, time.Time, bool) {
+func (h *hopeful) Ask(need, first int64, now time.Time) (counter.Step, time.Time, bool) {
 	s, notBefore, ok := h.Machine.Ask(need, first, now)
 	h.step = s
 	return s, notBefore, ok
 }
 
 // Told remembers the State.
-func (h *hopeful) Told(after limit.State, applied bool, now time.Time) []limit.Crossing {
+func (h *hopeful) Told(after counter.State, applied bool, now time.Time) []limit.Crossing {
 	h.seen = after
 	return h.Machine.Told(after, applied, now)
 }
@@ -236,7 +237,7 @@ type returning struct {
 }
 
 // Return asks for too much.
-func (r *returning) Return(all bool, now time.Time) (limit.Step, bool) {
+func (r *returning) Return(all bool, now time.Time) (counter.Step, bool) {
 	s, ok := r.Machine.Return(all, now)
 	if ok && s.QuotaAdd != nil && all {
 		more := *s.QuotaAdd
@@ -262,13 +263,13 @@ func (e *early) Take(c *decision.Claim, cost int64, now time.Time) (limit.Answer
 }
 
 // Ask is early.
-func (e *early) Ask(need, first int64, now time.Time) (limit.Step, time.Time, bool) {
+func (e *early) Ask(need, first int64, now time.Time) (counter.Step, time.Time, bool) {
 	s, notBefore, ok := e.Machine.Ask(need, first, now.Add(ahead))
 	return s, notBefore.Add(-ahead), ok
 }
 
 // Told is early.
-func (e *early) Told(after limit.State, applied bool, now time.Time) []limit.Crossing {
+func (e *early) Told(after counter.State, applied bool, now time.Time) []limit.Crossing {
 	return e.Machine.Told(after, applied, now.Add(ahead))
 }
 
@@ -280,7 +281,7 @@ func riskHidden(m fleet.Machine) fleet.Machine {
 type bold struct{ fleet.Machine }
 
 // Ask takes the risk out of the step.
-func (b *bold) Ask(need, first int64, now time.Time) (limit.Step, time.Time, bool) {
+func (b *bold) Ask(need, first int64, now time.Time) (counter.Step, time.Time, bool) {
 	s, notBefore, ok := b.Machine.Ask(need, first, now)
 	if a := s.QuotaAdd; a != nil {
 		calm := *a
@@ -296,7 +297,7 @@ func (b *bold) Ask(need, first int64, now time.Time) (limit.Step, time.Time, boo
 }
 
 // Told hides the State's, too.
-func (b *bold) Told(after limit.State, applied bool, now time.Time) []limit.Crossing {
+func (b *bold) Told(after counter.State, applied bool, now time.Time) []limit.Crossing {
 	after.Risk = 0
 	return b.Machine.Told(after, applied, now)
 }

@@ -23,6 +23,7 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 )
 
 // Config is one run.
@@ -94,10 +95,10 @@ type Spender interface {
 
 // Writer is the half of limit.Holding that the store meets.
 type Writer interface {
-	Ask(need, first int64, now time.Time) (s limit.Step, notBefore time.Time, ok bool)
-	Told(after limit.State, applied bool, now time.Time) []limit.Crossing
+	Ask(need, first int64, now time.Time) (s counter.Step, notBefore time.Time, ok bool)
+	Told(after counter.State, applied bool, now time.Time) []limit.Crossing
 	Lost(now time.Time)
-	Return(all bool, now time.Time) (s limit.Step, ok bool)
+	Return(all bool, now time.Time) (s counter.Step, ok bool)
 }
 
 // Machine is a limit.Holding, or one that was broken on purpose.
@@ -109,7 +110,7 @@ type Machine struct {
 // Parts is what a run is about. Either may be broken on purpose.
 type Parts struct {
 	Machine func(limit.Options) Machine
-	Apply   func(limit.Step, limit.State) (after limit.State, applied bool)
+	Apply   func(counter.Step, counter.State) (after counter.State, applied bool)
 	Skew    time.Duration // that the machine is told of
 	Amnesia bool          // the store does not know a repeated step
 }
@@ -118,7 +119,7 @@ type Parts struct {
 func Sound(skew time.Duration) Parts {
 	return Parts{
 		Machine: func(o limit.Options) Machine { h := limit.NewHolding(o); return Machine{h, h} },
-		Apply:   func(s limit.Step, to limit.State) (limit.State, bool) { return s.Apply(to) },
+		Apply:   func(s counter.Step, to counter.State) (counter.State, bool) { return s.Apply(to) },
 		Skew:    skew,
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"sluice/shared/catalog"
 	"sluice/shared/decision"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 )
 
 func TestEventsHappenInTheOrderOfTimeAndThoseOfOneInstantAsPlanned(t *testing.T) {
@@ -129,7 +130,7 @@ func TestAnItemTakesAThousandWritesASecond(t *testing.T) {
 	made := 0
 	c.Counters[0].Plans[0][0].Requests = 1_000_000
 	c.Parts.Machine = func(limit.Options) fleet.Machine { m := &single{}; return fleet.Machine{Spender: m, Writer: m} }
-	c.Parts.Apply = func(s limit.Step, to limit.State) (limit.State, bool) {
+	c.Parts.Apply = func(s counter.Step, to counter.State) (counter.State, bool) {
 		made++
 		return s.Apply(to)
 	}
@@ -142,7 +143,7 @@ func TestAnItemTakesAThousandWritesASecond(t *testing.T) {
 // single is a machine that takes each unit by a write of its own.
 type single struct {
 	held int64
-	seen limit.State
+	seen counter.State
 }
 
 func (m *single) Take(_ *decision.Claim, cost int64, _ time.Time) (limit.Answer, error) {
@@ -153,25 +154,25 @@ func (m *single) Take(_ *decision.Claim, cost int64, _ time.Time) (limit.Answer,
 	return limit.Answer{Outcome: limit.Admitted}, nil
 }
 
-func (m *single) Ask(_, first int64, now time.Time) (s limit.Step, notBefore time.Time, ok bool) {
+func (m *single) Ask(_, first int64, now time.Time) (s counter.Step, notBefore time.Time, ok bool) {
 	if m.seen.Period == "" {
-		return limit.Step{QuotaReset: &limit.QuotaReset{Period: "p", Units: 1}}, now, true
+		return counter.Step{QuotaReset: &counter.QuotaReset{Period: "p", Units: 1}}, now, true
 	}
-	return limit.Step{QuotaAdd: &limit.QuotaAdd{Period: "p", Units: first, Most: 1 << 40}}, now, true
+	return counter.Step{QuotaAdd: &counter.QuotaAdd{Period: "p", Units: first, Most: 1 << 40}}, now, true
 }
 
-func (m *single) Told(after limit.State, applied bool, _ time.Time) []limit.Crossing {
+func (m *single) Told(after counter.State, applied bool, _ time.Time) []limit.Crossing {
 	if m.seen = after; applied {
 		m.held++
 	}
 	return nil
 }
 
-func (m *single) GiveBack(limit.Answer) bool                     { return false }
-func (m *single) Lost(time.Time)                                 {}
-func (m *single) Renewable(time.Time) bool                       { return false }
-func (m *single) Refuse(int64, time.Time) limit.Answer           { return limit.Answer{Outcome: limit.Refused} }
-func (m *single) Return(bool, time.Time) (s limit.Step, ok bool) { return s, false }
+func (m *single) GiveBack(limit.Answer) bool                       { return false }
+func (m *single) Lost(time.Time)                                   {}
+func (m *single) Renewable(time.Time) bool                         { return false }
+func (m *single) Refuse(int64, time.Time) limit.Answer             { return limit.Answer{Outcome: limit.Refused} }
+func (m *single) Return(bool, time.Time) (s counter.Step, ok bool) { return s, false }
 
 func TestATraceTellsWhatHappens(t *testing.T) {
 	var b strings.Builder

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 )
 
 // perSecond is how many writes of one item DynamoDB takes in a second.
@@ -17,21 +17,21 @@ type store struct {
 }
 
 type item struct {
-	state limit.State
-	marks limit.Marks
+	state counter.State
+	marks counter.Marks
 	full  int64 // when its bucket of writes is full again, true time
 }
 
 // apply is what the store does with an attempt that has arrived. err is an answer that says nothing.
-func (w *world) apply(f *flight) (after limit.State, applied, err bool) {
+func (w *world) apply(f *flight) (after counter.State, applied, err bool) {
 	i := &w.store.items[f.counter]
 	if w.now < w.store.down {
-		return limit.State{}, false, true
+		return counter.State{}, false, true
 	}
 	w.audit.Written(w.now, f.counter)
 	const interval = int64(time.Second) / perSecond
 	if i.full = max(i.full, w.now); i.full-w.now > int64(time.Second)-interval || (w.Faults.Throttled > 0 && w.random.Float64() < w.Faults.Throttled) {
-		return limit.State{}, false, true
+		return counter.State{}, false, true
 	}
 	i.full += interval
 	place := &i.marks[f.step.Place]
@@ -55,7 +55,7 @@ func (w *world) apply(f *flight) (after limit.State, applied, err bool) {
 }
 
 // describe writes a step for a trace.
-func describe(s limit.Step) string {
+func describe(s counter.Step) string {
 	text := fmt.Sprintf("%x at %d after %x", s.ID, s.Place, s.After)
 	if s.RateAdvance != nil {
 		text += fmt.Sprintf(" advance %+v", *s.RateAdvance)

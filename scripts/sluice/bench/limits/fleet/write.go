@@ -3,7 +3,7 @@ package fleet
 import (
 	"time"
 
-	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 )
 
 // What shared/dynamo does about an attempt that fails.
@@ -18,14 +18,14 @@ const (
 type flight struct {
 	from    *instance
 	counter int
-	step    limit.Step
+	step    counter.Step
 	attempt uint64
 	events  int // that are still to come; it is free again when there are none
 	landed  bool
 	awaited bool // its instance is not frozen before it lands
 	early   bool // no write yet: its time has not come, and it is planned then
 
-	after   limit.State // what the store answers to the present attempt
+	after   counter.State // what the store answers to the present attempt
 	applied bool
 }
 
@@ -127,7 +127,7 @@ func (w *world) unqueue(i *instance, h *holding) int {
 }
 
 // fly sends a step.
-func (w *world) fly(i *instance, counter int, step limit.Step) {
+func (w *world) fly(i *instance, counter int, step counter.Step) {
 	i.holdings[counter].writing = true
 	w.depart(w.board(flight{from: i, counter: counter, step: step, attempt: 1}))
 }
@@ -277,7 +277,7 @@ func (w *world) answer(id int, attempt uint64, ok bool) {
 
 // doubt tells the audit what nobody knows to be charged, since an instance was not answered, until it is. Units at risk are
 // accounted for anyway.
-func (w *world) doubt(h *holding, counter int, s limit.Step, lost bool) {
+func (w *world) doubt(h *holding, counter int, s counter.Step, lost bool) {
 	cost := int64(0)
 	switch {
 	case !lost:

@@ -21,6 +21,7 @@ import (
 	"sluice/shared/decision"
 	"sluice/shared/dynamo"
 	"sluice/shared/limit"
+	"sluice/shared/limit/counter"
 	"sluice/shared/limit/taker"
 	"sluice/shared/problem"
 	"sluice/shared/settings"
@@ -113,12 +114,12 @@ func (t *trial) open() (*instance, error) {
 type steps struct{ *dynamo.Table }
 
 // Apply makes a step.
-func (s steps) Apply(ctx context.Context, id string, step limit.Step) (limit.State, bool, error) {
+func (s steps) Apply(ctx context.Context, id string, step counter.Step) (counter.State, bool, error) {
 	return s.ApplyLimit(ctx, id, step)
 }
 
-// counter is the fresh counter of a round.
-type counter struct {
+// fresh is the counter of a round.
+type fresh struct {
 	claims []decision.Claim
 	number int
 	terms  int
@@ -126,8 +127,8 @@ type counter struct {
 }
 
 // fresh makes a counter with a quota and a rate that does not matter beside it.
-func (t *trial) fresh() (*counter, error) {
-	c := &counter{quota: t.Quota}
+func (t *trial) fresh() (*fresh, error) {
+	c := &fresh{quota: t.Quota}
 	if c.quota == 0 {
 		c.quota = []int{1, 10, 64, 100, 300, 1000}[t.random.IntN(6)]
 	}
@@ -173,7 +174,7 @@ func (t *trial) round(ctx context.Context) error {
 }
 
 // use has all instances give back what they hold, and one client ask until it is refused.
-func (t *trial) use(ctx context.Context, c *counter) error {
+func (t *trial) use(ctx context.Context, c *fresh) error {
 	for _, i := range t.instances {
 		if err := i.Close(ctx); err != nil && ctx.Err() != nil {
 			return fmt.Errorf("give back: %w", err)
@@ -202,7 +203,7 @@ func (t *trial) refused() int64 {
 }
 
 // call makes one call at an instance.
-func (t *trial) call(ctx context.Context, c *counter, n int) error {
+func (t *trial) call(ctx context.Context, c *fresh, n int) error {
 	t.mu.Lock()
 	i := t.instances[n%len(t.instances)]
 	t.mu.Unlock()
@@ -210,7 +211,7 @@ func (t *trial) call(ctx context.Context, c *counter, n int) error {
 }
 
 // ask makes one call, and tells the audit what became of it.
-func (t *trial) ask(ctx context.Context, c *counter, i *instance) error {
+func (t *trial) ask(ctx context.Context, c *fresh, i *instance) error {
 	v, err := i.Take(ctx, c.claims, 1)
 	if err != nil && !problem.Is(err, problem.Unavailable) {
 		return err
@@ -222,7 +223,7 @@ func (t *trial) ask(ctx context.Context, c *counter, i *instance) error {
 	return nil
 }
 
-func (t *trial) note(c *counter, i *instance, v limit.Verdict, err error) {
+func (t *trial) note(c *fresh, i *instance, v limit.Verdict, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.calls++

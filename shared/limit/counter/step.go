@@ -1,4 +1,6 @@
-package limit
+// Package counter says what a store keeps of one limit's counter, how it is changed, and how a change that is asked for again
+// is known. It does no I/O.
+package counter
 
 import "time"
 
@@ -66,7 +68,7 @@ type QuotaReset struct {
 	Carried      bool
 	CarriedAhead int64
 
-	Ahead *Ahead // the new period's own; else there is none
+	Ahead *Ahead // the new period's Own; else there is none
 }
 
 // Ahead charges Units to the period Of, which is the one behind.

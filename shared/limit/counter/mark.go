@@ -1,4 +1,4 @@
-package limit
+package counter
 
 import (
 	"hash/fnv"
@@ -8,9 +8,9 @@ import (
 
 // The places of an item in which instances leave the ID of their last step.
 const (
-	own    = 64 // of one instance each
+	Own    = 64 // of one instance each
 	shared = 8  // of all others, when the own ones are taken
-	Places = own + shared
+	Places = Own + shared
 )
 
 const (
@@ -20,32 +20,36 @@ const (
 	candidates = 4                // stale places among which the oldest is taken
 )
 
+// Gave reports whether the ID is of these.
+func (s *Names) Gave(m Mark) bool { return m.SameInstance(s.instance) }
+
 // Mark is the ID of a step: the number of the instance that made it (27 bits) and when it did. 0 is none.
 type Mark int64
 
-// from tells how much later m was made than another.
-func (m Mark) from(other Mark) time.Duration {
+// From tells how much later m was made than another.
+func (m Mark) From(other Mark) time.Duration {
 	return time.Duration(int32(uint32(m)-uint32(other))) * time.Millisecond // #nosec G115 -- serials go round
 }
 
-// sameInstance reports whether the same instance made both.
-func (m Mark) sameInstance(other Mark) bool { return m>>serialBits == other>>serialBits }
+// SameInstance reports whether the same instance made both.
+func (m Mark) SameInstance(other Mark) bool { return m>>serialBits == other>>serialBits }
 
-// steps gives the steps of one instance their IDs.
-type steps struct {
+// Names gives the steps of one instance their IDs. It is safe for concurrent use.
+type Names struct {
 	instance Mark // number, shifted
 	last     atomic.Int64
 }
 
-func stepsOf(instance string) *steps {
+// NamesOf gives the Names of an instance.
+func NamesOf(instance string) *Names {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(instance)) // it never fails
 	number := Mark(sum.Sum64()>>37) | 1<<26
-	return &steps{instance: number << serialBits}
+	return &Names{instance: number << serialBits}
 }
 
-// next gives an ID that the instance has not given before.
-func (s *steps) next(now time.Time) Mark {
+// Next gives an ID that the instance has not given before.
+func (s *Names) Next(now time.Time) Mark {
 	for {
 		last := s.last.Load()
 		serial := max(last+1, now.UnixMilli())
@@ -55,8 +59,8 @@ func (s *steps) next(now time.Time) Mark {
 	}
 }
 
-// home is the place that an instance tries first.
-func (s *steps) home() int { return int(s.instance>>serialBits) % own }
+// Home is the place that an instance tries first.
+func (s *Names) Home() int { return int(s.instance>>serialBits) % Own }
 
 // Marks is what an item keeps of the last steps, by place.
 type Marks [Places]Mark
@@ -69,10 +73,10 @@ type Seen struct {
 	Live      int  // instances that wrote of late
 }
 
-// writers is how many instances write: at least as many as have a place, if no place is left.
-func (s Seen) writers() int64 {
-	if s.Spare >= own {
-		return int64(max(s.Live, own))
+// Writers is how many instances write: at least as many as have a place, if no place is left.
+func (s Seen) Writers() int64 {
+	if s.Spare >= Own {
+		return int64(max(s.Live, Own))
 	}
 	return int64(s.Live)
 }
@@ -86,24 +90,24 @@ func (m *Marks) See(s Step) Seen {
 	start, found := int(s.ID>>serialBits), 0
 	for i := range Places {
 		p := i
-		if i < own {
-			p = (start + i) % own
+		if i < Own {
+			p = (start + i) % Own
 		}
-		age := s.ID.from(m[p])
+		age := s.ID.From(m[p])
 		switch {
 		case m[p] != 0 && age.Abs() <= live:
 			seen.Live++
-		case i >= own:
+		case i >= Own:
 		case m[p] == 0 && (seen.Spare < 0 || seen.SpareMark != 0):
 			seen.Spare, seen.SpareMark = p, 0
 		case m[p] != 0 && age > stale && found < candidates:
-			if found++; seen.Spare < 0 || seen.SpareMark != 0 && seen.SpareMark.from(m[p]) > 0 {
+			if found++; seen.Spare < 0 || seen.SpareMark != 0 && seen.SpareMark.From(m[p]) > 0 {
 				seen.Spare, seen.SpareMark = p, m[p]
 			}
 		}
 	}
 	if seen.Spare < 0 {
-		seen.Spare = own + start%shared
+		seen.Spare = Own + start%shared
 		seen.SpareMark = m[seen.Spare]
 	}
 	return seen
@@ -114,7 +118,7 @@ func (m *Marks) See(s Step) Seen {
 func (s Step) GivesBack() bool { return s.QuotaAdd != nil && s.QuotaAdd.Units < 0 }
 
 // Shared reports whether the step is left in a place that several instances use.
-func (s Step) Shared() bool { return s.Place >= own }
+func (s Step) Shared() bool { return s.Place >= Own }
 
 // Meets reports whether the step may be made where the mark is in its place. An instance's own place must be as it left it,
 // so whatever it does there is done once or not at all, however often it is asked for and however late that arrives. In a
