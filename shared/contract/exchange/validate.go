@@ -1,0 +1,215 @@
+package exchange
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"sluice/shared/contract/exchange/urlencoded"
+)
+
+// Validate holds a call against the operation, whose template its path must fit. Faults come in this order: path, query,
+// headers, cookies, body, Accept.
+func (o *Operation) Validate(r *Request, options Options) Result {
+	w := o.begin(options)
+	w.mark(0)
+	w.path(r)
+	w.query(r)
+	w.headers(r)
+	w.cookies(r)
+	w.body(r)
+	if options.RefuseAccept {
+		w.accept(r)
+	}
+	if !w.result.OK() {
+		w.result.Body, w.result.Removed = nil, 0
+		w.result.Status = w.status()
+	}
+	return w.end()
+}
+
+// status tells what a refused call is answered with: what is wrong with the call before what is wrong with its form.
+func (w *work) status() int {
+	const badRequest, notAcceptable, unsupportedMediaType = 400, 406, 415
+	switch {
+	case w.grave:
+		return badRequest
+	case slices.ContainsFunc(w.result.Faults, func(f Fault) bool { return f.Keyword == MediaType }):
+		return unsupportedMediaType
+	}
+	return notAcceptable
+}
+
+// nobody are the occurrences of a parameter that is not there.
+func nobody() span { return span{-1, -1, 0} }
+
+func (w *work) path(r *Request) {
+	for i := range w.op.parameters {
+		p := &w.op.parameters[i]
+		if p.In != InPath {
+			continue
+		}
+		text, ok := w.op.template.variable(r.Path, p.Name, r.Decoded)
+		if !ok {
+			if w.op.template.has(p.Name) {
+				w.fault(Fault{InPath, p.Name, "", Missing, "a path as in the contract"})
+			}
+			continue
+		}
+		w.values = append(w.values[:0], text)
+		if r.Decoded && p.writing.encoded {
+			plain := *p
+			plain.writing.encoded = false
+			w.take(&plain, w.values, nobody())
+			continue
+		}
+		w.take(p, w.values, nobody())
+	}
+}
+
+// has reports whether the path has a parameter.
+func (t *template) has(name string) bool {
+	return slices.ContainsFunc(t.segments, func(s segment) bool { return slices.Contains(s.names, name) })
+}
+
+// query judges the query: first each pair finds its parameter, then each parameter is judged.
+func (w *work) query(r *Request) {
+	parameters := w.op.parameters
+	w.restart(2 * len(parameters)) // of each its own name, then those of its members
+	if w.op.whole >= 0 {
+		if r.Query != "" {
+			w.take(&parameters[w.op.whole], []string{r.Query}, nobody())
+		} else if parameters[w.op.whole].Required {
+			w.fault(Fault{InQuery, parameters[w.op.whole].Name, "", Missing, "a query"})
+		}
+	}
+	if !w.pairs(r.Query) {
+		w.fault(Fault{InQuery, "", "", Limit, "fewer parameters"})
+		return
+	}
+	for i := range parameters {
+		if p := &parameters[i]; p.In == InQuery {
+			w.named(p, i)
+		}
+	}
+}
+
+// named judges a parameter whose values were found by their names.
+func (w *work) named(p *parameter, i int) {
+	own, spread := w.heads[i], w.heads[len(w.op.parameters)+i]
+	if own.count == 0 && spread.count == 0 {
+		if p.Required {
+			w.fault(Fault{p.In, p.Name, "", Missing, "the parameter"})
+		}
+		return
+	}
+	w.take(p, w.of(i), spread)
+}
+
+// pairs sorts the pairs of a query by parameter. False if there are too many.
+func (w *work) pairs(query string) bool {
+	count := 0
+	for rest := query; ; {
+		raw, value, _, next, more := urlencoded.Next(rest)
+		if !more {
+			return true
+		}
+		rest = next
+		if count++; count > maxPairs {
+			return false
+		}
+		name, ok := urlencoded.Decode(raw, true)
+		if !ok || !utf8.ValidString(name) {
+			w.fault(Fault{InQuery, "", "", Encoding, "names in " + encodingExpected})
+			continue
+		}
+		c, known := w.op.owner(name)
+		switch {
+		case !known && w.options.RefuseQuery && !slices.Contains(w.options.KnownQuery, name):
+			w.fault(Fault{InQuery, name, "", Undeclared, "a parameter of the operation"})
+		case c.parameter < 0:
+		case c.member:
+			w.keep(len(w.op.parameters)+c.parameter, occurrence{name: name, value: value})
+		default:
+			w.keep(c.parameter, occurrence{value: value})
+		}
+	}
+}
+
+func (w *work) headers(r *Request) {
+	for i := range w.op.parameters {
+		p := &w.op.parameters[i]
+		if p.In != InHeader {
+			continue
+		}
+		values := r.Headers[p.key]
+		if len(values) == 0 {
+			if p.Required {
+				w.fault(Fault{InHeader, p.Name, "", Missing, "the header"})
+			}
+			continue
+		}
+		w.header(p, values)
+	}
+}
+
+// header judges a header that is there, of a call or a part.
+func (w *work) header(p *parameter, values []string) {
+	w.values = w.values[:0]
+	for _, v := range values {
+		w.values = append(w.values, strings.Trim(v, " \t"))
+	}
+	w.take(p, w.values, nobody())
+}
+
+func (w *work) cookies(r *Request) {
+	parameters := w.op.parameters
+	if !slices.ContainsFunc(parameters, func(p parameter) bool { return p.In == InCookie }) {
+		return
+	}
+	w.restart(2 * len(parameters))
+	for _, line := range r.Cookies {
+		for one := range strings.SplitSeq(line, ";") {
+			name, value, ok := strings.Cut(strings.Trim(one, " \t"), "=")
+			if ok && !w.cookie(name, value) {
+				w.fault(Fault{InCookie, "", "", Limit, "fewer cookies"})
+				return
+			}
+		}
+	}
+	for i := range parameters {
+		if p := &parameters[i]; p.In == InCookie {
+			w.named(p, i)
+		}
+	}
+}
+
+// cookie gives a cookie to the parameters that it belongs to. In style form an exploded list may also stand in one
+// cookie, "a=1&a=2". False if there are too many.
+func (w *work) cookie(name, value string) bool {
+	for i := range w.op.parameters {
+		p := &w.op.parameters[i]
+		if p.In != InCookie {
+			continue
+		}
+		if _, member := p.members[name]; member && p.writing.exploded && name != p.Name {
+			if !w.keep(len(w.op.parameters)+i, occurrence{name: name, value: value}) {
+				return false
+			}
+		}
+		if name != p.Name {
+			continue
+		}
+		rest, more := value, false
+		for again := true; again; again = more {
+			one := rest
+			if more = false; p.writing.exploded && p.Style == "form" && slices.Contains(p.readings, list) {
+				one, rest, more = strings.Cut(rest, "&"+p.Name+"=")
+			}
+			if !w.keep(i, occurrence{value: one}) {
+				return false
+			}
+		}
+	}
+	return true
+}
