@@ -266,8 +266,8 @@ func (h *Holding) usedUp(cost int64, now time.Time) bool {
 	return h.units.n+h.terms.quota.left(h.terms.quota.window(h.state, now, h.options.Skew)) < cost
 }
 
-// Holds reports whether there are quota units that could be given back.
-func (h *Holding) Holds() bool { return h.units.n+h.units.aside > 0 }
+// Holds reports whether there is something to settle with the store: units that could be given back, or an overdraft.
+func (h *Holding) Holds() bool { return h.units.n+h.units.aside > 0 || h.outage.debt > 0 || h.lost }
 
 // Away reports whether the store did not answer last.
 func (h *Holding) Away() bool { return h.outage.away() }

@@ -25,11 +25,13 @@ func (o *outage) away() bool { return o.since != 0 }
 func (o *outage) due(at int64) bool { return o.since != 0 && (at >= o.next || at < o.since) }
 
 // Lost says that the write under way was not answered: it is not known whether it was applied. The next Ask shows the same
-// step again.
+// step again. A step that gives units back is shown once, so that the first loss of one says nothing about the store.
 func (h *Holding) Lost(now time.Time) {
 	at := now.UnixNano()
 	if h.lost = h.pending != nil; h.lost {
-		h.pending.lost++
+		if h.pending.lost++; h.pending.back && h.pending.lost == 1 {
+			return
+		}
 	}
 	if h.outage.since == 0 {
 		h.outage.since, h.outage.tat = at, h.state.TAT

@@ -291,7 +291,7 @@ func (h *Holding) Owes() bool {
 }
 
 // Return makes the write that gives quota units back: those that it owes, and those which nobody has spent of for a second;
-// with all, every one, and it tells what was spent. A write that was not answered is shown again first. ok is false if there is nothing to write, or a write is under way. What is
+// with all, every one, and it tells what was spent. A write that was not answered is shown again first, and an overdraft is paid. ok is false if there is nothing to write, or a write is under way. What is
 // given back can no longer be spent. If Told says that the store did not take it, try again. Rate units are not given back:
 // they flow back by themselves within the same second.
 func (h *Holding) Return(all bool, now time.Time) (s counter.Step, ok bool) {
@@ -299,9 +299,11 @@ func (h *Holding) Return(all bool, now time.Time) (s counter.Step, ok bool) {
 	h.lapse(at)
 	switch {
 	case h.again(at):
-		return h.pending.step, all || h.pending.lost == 1
+		return h.pending.step, all || h.pending.lost == 1 || h.outage.due(at)
 	case h.pending != nil:
 		return counter.Step{}, false
+	case h.outage.debt > 0 && h.terms.countsQuota() && (all || !h.outage.away() || h.outage.due(at)):
+		return h.pay(now), true
 	}
 	u := &h.units
 	on := min(u.n, max(0, -u.spent))

@@ -220,6 +220,61 @@ func TestWhileTheStoreIsAwayThePlanSaysWhatPasses(t *testing.T) {
 	}
 }
 
+func TestAnOverdraftIsPaidAlthoughNobodyCallsAnyMore(t *testing.T) {
+	store, now := newShelf(), at(noon)
+	var away atomic.Bool
+	store.before = func(int) error {
+		if away.Load() {
+			return errAway
+		}
+		return nil
+	}
+	k := newTaker(store, now.now)
+	claim := on("sub", quota(1000, catalog.Day))
+	claim.Outage, claim.Overdraft = catalog.OutageOpen, 30
+	call(t, k, 1, claim)
+	k.AfterResponse(t.Context())
+	away.Store(true)
+	passed := 0
+	for range 50 {
+		if v, err := k.Take(t.Context(), []decision.Claim{claim}, 1); err == nil {
+			passed += v.Admitted
+		}
+		now.pass(10 * time.Millisecond)
+	}
+	k.AfterResponse(t.Context())
+	away.Store(false)
+	for range 4 { // an instance that is not frozen looks now and then
+		now.pass(2 * time.Second)
+		k.AfterResponse(t.Context())
+	}
+	if used := int(store.used()); passed != 30 || used < 31 || used > 32 { // one write was lost, and what it took given back or not
+		t.Errorf("%d passed, %d used", passed, used)
+	}
+}
+
+func TestWhatARefusedCallTookIsGivenBackBeforeTheFreeze(t *testing.T) {
+	store, now := newShelf(), at(noon)
+	k := newTaker(store, now.now)
+	claims := []decision.Claim{on("sub", quota(1000, catalog.Day)), on("sub/list", rate(1, 60, 1))}
+	passed := 0
+	for range 5 {
+		v, err := k.Take(t.Context(), claims, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		passed += v.Admitted
+		k.AfterResponse(t.Context())
+		if used := int(store.used()); used != passed {
+			t.Errorf("%d used before the freeze, %d passed", used, passed)
+		}
+		k = newTaker(store, now.now) // this one never comes back
+	}
+	if passed != 1 {
+		t.Errorf("%d passed", passed)
+	}
+}
+
 var errAway = errors.New("the store is away")
 
 // lostAnswers is how many units a shelf may have charged while its answers were lost.

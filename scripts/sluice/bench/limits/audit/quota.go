@@ -58,6 +58,8 @@ type count struct {
 	admitted    int64
 	excused     int64 // charged here and spent elsewhere, as the package comment has it
 	doubted     int64 // perhaps charged here, which an instance cannot tell
+	told, when  int64 // no longer doubted, since its instance learnt of it
+	open        int64 // doubted when the last call was refused
 	early, late int64 // admitted within the skew behind the start, and before the end
 	refused     bool  // the last call was
 	most        int64 // in force for it
@@ -76,6 +78,9 @@ func (a *Auditor) tally(c *counter, t *terms, e Entry) {
 	case OverQuota:
 		if e.At >= q.here.start+near { // earlier, the clocks need not agree that the period has begun
 			q.here.refused, q.here.most, q.here.cost, q.here.at, q.here.call = true, t.most, e.Cost, e.At, e.Call
+			if q.here.open = q.here.doubted; e.At-q.here.when < int64(settling) {
+				q.here.open += q.here.told
+			}
 		}
 	case Died:
 		q.here.excused += e.Cost
@@ -105,8 +110,12 @@ func (a *Auditor) turn(c *counter, t *terms, at, near int64) *tally {
 	return q
 }
 
+// settling is how long an instance that learns at last what it was charged for calls that have gone may take to give it back.
+const settling = 2 * time.Second
+
 // Doubt takes that an instance does not know whether more units were charged, or fewer, since the store did not answer it.
-// As long as it does not it may as well be dead: what is in doubt when a period is judged counts as used.
+// As long as it does not it may as well be dead: what is in doubt when a period's last call is refused, or when it is over,
+// counts as used.
 func (a *Auditor) Doubt(at int64, item, terms int, units int64) {
 	t := &a.terms[terms]
 	if t.most == 0 {
@@ -117,7 +126,12 @@ func (a *Auditor) Doubt(at int64, item, terms int, units int64) {
 	if p.doubted+units < 0 {
 		p = &q.past
 	}
-	p.doubted = max(0, p.doubted+units)
+	if p.doubted = max(0, p.doubted+units); units < 0 {
+		if at-p.when >= int64(settling) {
+			p.told = 0
+		}
+		p.told, p.when = p.told-units, at
+	}
 }
 
 // count takes an admitted entry of the present period.
@@ -146,7 +160,7 @@ func (a *Auditor) judge(c *counter, p *count) {
 		return
 	}
 	a.found.Periods++
-	used := done.admitted + done.excused + done.doubted + done.cost - 1
+	used := done.admitted + done.excused + max(done.open, done.doubted) + done.cost - 1
 	use := min(1, float64(used)/float64(done.most))
 	a.found.WorstUse = min(a.found.WorstUse, use)
 	a.found.WorstRawUse = min(a.found.WorstRawUse, float64(done.admitted)/float64(done.most))
@@ -156,7 +170,7 @@ func (a *Auditor) judge(c *counter, p *count) {
 	}
 	if short {
 		a.fault(Violation{Rule: Waste, At: done.at, Call: done.call, Counter: c.name, Detail: fmt.Sprintf(
-			"a call of cost %d is refused, with %d of %d admitted since %s, and %d excused", done.cost, done.admitted, done.most, stamp(done.start), done.excused+done.doubted)})
+			"a call of cost %d is refused, with %d of %d admitted since %s, and %d excused", done.cost, done.admitted, done.most, stamp(done.start), done.excused+max(done.open, done.doubted))})
 	}
 }
 
