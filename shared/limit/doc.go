@@ -12,11 +12,13 @@
 //     second, and what the quota's trust allows: see below. Far from the limits it is large, near them it is nothing.
 //   - It is renewed while an upstream works on a call, given back when nobody has spent of it for a second and when the
 //     instance is stopped. A frozen instance keeps it: its rate units lapse, its quota units stay charged and good.
-//   - A write whose answer was lost is shown again with the same ID before any other. The store knows the last ID of each of
-//     32 groups of instances, so the units are gone only if another of the group wrote in between.
-//   - The more instances take from one counter, the longer each of them waits between two writes, so that far from the limits
-//     all together stay below the 1,000 writes a second that one item of DynamoDB can take. Near a limit they may ask for more
-//     for a moment, and are throttled.
+//   - Each instance has a place of its own in the item, where its steps leave their IDs. A step is applied only where the
+//     instance's last one is found (counter.Step.After), so however often it is shown and however late one showing of it
+//     arrives, it is done once or not at all, and an instance whose answer was lost learns which by showing it again. Places are
+//     64, and one that was not written to for ten seconds may be taken over. Beyond 64 instances some share places, where only
+//     steps that give units back are as strict; others may then be charged twice if their answer is lost.
+//   - The marks in the places tell how many instances write. The more there are, the longer each of them waits between two
+//     writes, so that all together stay below the 1,000 writes a second that one item of DynamoDB can take.
 //
 // # Nobody is admitted beyond a limit (promise 3)
 //
@@ -27,7 +29,8 @@
 // lost an answer. Clocks: a period is opened by a clock that is the skew past its start; from the skew before the start until it is
 // opened, units are charged to the old period and the new one, which begins with what was charged to it. If no clock is
 // off by more than the skew, each call is charged to the period that it truly happened in. (If one is, each period still
-// admits its quota as it is counted, since periods only go forward.)
+// admits its quota as it is counted, since periods only go forward.) Units are not given back where they may have been given
+// back before: if an instance's place was taken over while it did not know, they are lost.
 //
 // Rate. Charges keep GCRA's bound by the clock of each writer: between two instants of true time they are at most
 // burst + rate × (t2 − t1 + 2 × skew). A unit is spent within a second after its charge, its lifetime, so
@@ -41,9 +44,11 @@
 //
 // Risk is the part of Used that nobody has told to be spent. Each step adds what it charges to it and takes off what
 // was spent since the last one, and what calls wait for. A lease beyond these calls is only taken under the condition that Risk
-// stays at a hundredth of the quota or below. So whatever instances die, freeze or never come back with what they
-// hold, 99 of 100 units of a quota are spent by a consumer that keeps asking. Not counted in this are the cost of a call that
-// dies with its instance between its write and its forward, and calls within the skew of a boundary, which two periods are
-// charged for. Since no instance can know what another spent before it died, units in doubt are never admitted again: they
-// are counted as lost, at most Risk of them, and /limits shows them. Rate units that lapse have flowed back by then.
+// stays at a hundredth of the quota or below. So whatever instances die, freeze or never come back with what they hold, 99 of
+// 100 units of a quota are spent by a consumer that keeps asking. What was told to be spent, since a call waited for it that
+// another counter refused or that has gone, is given back before the instance may be frozen (Owes). Not counted in this are
+// the cost of a call that dies with its instance between its write and its forward, that of calls whose write was not answered
+// to an instance which never runs again, and calls within the skew of a boundary, which two periods are charged for. Since no
+// instance can know what another spent before it died, units in doubt are never admitted again: they are counted as lost, at
+// most Risk of them, and /limits shows them. Rate units that lapse have flowed back by then.
 package limit
