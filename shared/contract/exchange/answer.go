@@ -4,7 +4,9 @@ import (
 	"strconv"
 	"strings"
 
+	"sluice/shared/contract/exchange/body"
 	"sluice/shared/contract/exchange/media"
+	"sluice/shared/contract/exchange/style"
 	"sluice/shared/contract/schema"
 	"sluice/shared/contract/schema/program"
 )
@@ -12,8 +14,8 @@ import (
 // answer is what answers with a status look like, prepared.
 type answer struct {
 	*program.Response
-	headers  []parameter
-	contents []content
+	headers  []style.Parameter
+	contents []body.Content
 }
 
 // Answer is what the contract says of an answer.
@@ -32,21 +34,15 @@ func (o *Operation) declareAnswers(d *program.Operation) {
 		r := &d.Responses[i]
 		a := answer{Response: r}
 		for k := range r.Headers {
-			a.headers = append(a.headers, newParameter(o.schemas, &r.Headers[k]))
+			a.headers = append(a.headers, style.New(o.schemas, &r.Headers[k]))
 		}
-		for k := range r.Contents {
-			c := content{Content: &r.Contents[k], schema: o.schemas.Schema(r.Contents[k].Schema)}
-			if t, ok := media.Parse(c.Media); ok {
-				c.media = t
-				a.contents = append(a.contents, c)
-			}
-		}
+		a.contents = body.New(o.schemas, r.Contents)
 		o.answers = append(o.answers, a)
 	}
 	for _, a := range o.answers {
 		if strings.HasPrefix(a.Status, "2") || a.Status == "default" && len(o.offers) == 0 {
 			for _, c := range a.contents {
-				o.offers = append(o.offers, c.media)
+				o.offers = append(o.offers, c.Type)
 			}
 		}
 	}
@@ -86,7 +82,7 @@ func (o *Operation) Answer(status int, headers map[string][]string, contentType 
 func (w *work) answerHeaders(a *answer, headers map[string][]string) {
 	for i := range a.headers {
 		p := &a.headers[i]
-		if values := headers[p.key]; len(values) > 0 {
+		if values := headers[p.Key]; len(values) > 0 {
 			w.header(p, values)
 		} else if p.Required {
 			w.fault(Fault{InHeader, p.Name, "", Missing, "the header"})
@@ -99,13 +95,13 @@ func (w *work) answerContent(a *answer, contentType string, out *Answer) {
 		return
 	}
 	t, ok := media.Parse(contentType)
-	c := choose(a.contents, t)
+	c := body.Choose(a.contents, t)
 	if !ok || c == nil {
 		w.fault(Fault{InHeader, "content-type", "", MediaType, listed(a.contents)})
 		return
 	}
 	w.mark(c.Element)
-	out.Content, out.Schema, out.JSON = c.Content, c.schema, t.JSON()
+	out.Content, out.Schema, out.JSON = c.Content, c.Schema, t.JSON()
 }
 
 // statuses names the statuses that are declared.
@@ -136,6 +132,6 @@ func (w *work) accept(r *Request) {
 		return
 	}
 	if _, ok := media.Accepted(r.Accept, w.op.offers); !ok {
-		w.fault(Fault{InHeader, "accept", "", Acceptable, accepted(w.op.offers)})
+		w.fault(Fault{InHeader, "accept", "", Acceptable, media.List(w.op.offers)})
 	}
 }

@@ -28,19 +28,19 @@
 package exchange
 
 import (
+	"sluice/shared/contract/exchange/body"
+	"sluice/shared/contract/exchange/style"
 	"sluice/shared/contract/schema"
 	"sluice/shared/contract/schema/program"
 )
 
 // The places of faults, as the contract names them.
 const (
-	InPath   = "path"
-	InQuery  = "query"
-	InHeader = "header"
-	InCookie = "cookie"
+	InPath   = style.InPath
+	InQuery  = style.InQuery
+	InHeader = style.InHeader
+	InCookie = style.InCookie
 	InBody   = "body"
-
-	inQueryString = "querystring"
 )
 
 // Request is a call as it came. It is not changed, and not kept.
@@ -73,17 +73,12 @@ type Fault struct {
 	Expected string // what would have been right, in a few words
 }
 
-// The keywords of faults that are no schema's.
+// The keywords of faults that are no schema's, beside those of package style.
 const (
-	Missing    = "required"    // a parameter or a body that must be there; JSON Schema's word
-	Undeclared = "undeclared"  // a name, a body, a status that the contract does not have
-	Duplicate  = "duplicate"   // there more than once
-	Encoding   = "encoding"    // percent-encoding or UTF-8 is broken, or a transfer encoding is not taken
-	Style      = "style"       // the text is not of the parameter's style
-	Syntax     = "syntax"      // the body is not what its media type says
-	MediaType  = "contentType" // of a body or a part
-	Acceptable = "accept"      // nothing that is accepted is declared
-	Limit      = "limit"       // beyond a bound
+	Missing    = "required"     // a parameter or a body that must be there; JSON Schema's word
+	Undeclared = "undeclared"   // a name or a status that the contract does not have
+	MediaType  = body.MediaType // of a body or a part
+	Acceptable = "accept"       // nothing that is accepted is declared
 )
 
 // Place names where a fault is, as problem documents of this gateway do: "query:limit", "query:filter/from", and for the

@@ -1,14 +1,14 @@
 package exchange
 
 import (
-	"slices"
 	"strings"
 	"sync"
 
+	"sluice/shared/contract/exchange/body"
 	"sluice/shared/contract/exchange/media"
+	"sluice/shared/contract/exchange/style"
 	"sluice/shared/contract/exchange/urlencoded"
 	"sluice/shared/contract/schema"
-	"sluice/shared/contract/schema/program"
 	"sluice/shared/contract/schema/shape"
 )
 
@@ -16,12 +16,12 @@ import (
 type Operation struct {
 	schemas    *schema.Operation
 	template   template
-	parameters []parameter
+	parameters []style.Parameter
 	names      map[string]claim // what the query's names belong to
 	deep       map[string]int   // parameters whose members are named "name[member]"
 	open       int              // the parameter that takes names nobody else has; -1: none
 	whole      int              // the parameter that is the whole query (in: querystring); -1: none
-	bodies     []content
+	bodies     []body.Content
 	answers    []answer
 	offers     []media.Type // of successes
 	works      *sync.Pool
@@ -33,34 +33,13 @@ type claim struct {
 	member    bool
 }
 
-// parameter is a parameter, prepared.
-type parameter struct {
-	*program.Parameter
-	key      string // how it is looked up: header names in lower case
-	schema   schema.Schema
-	readings []reading
-	writing  writing
-	members  map[string]bool // of an object: its members, and whether one is a list
-	media    media.Type
-}
-
-// reading is a way in which a text can be a value.
-type reading uint8
-
-// The readings, in the order in which they are tried.
-const (
-	single reading = iota
-	list
-	members
-)
-
 // New prepares an operation. It takes time and memory in proportion to what is declared, and reads no text but names.
 func New(loaded *schema.Operation) *Operation {
 	d := loaded.Description()
 	o := &Operation{schemas: loaded, template: newTemplate(d.Key), names: map[string]claim{}, deep: map[string]int{}, open: -1, whole: -1}
 	o.works = &sync.Pool{New: func() any { return &work{} }}
 	for i := range d.Parameters {
-		o.parameters = append(o.parameters, newParameter(loaded, &d.Parameters[i]))
+		o.parameters = append(o.parameters, style.New(loaded, &d.Parameters[i]))
 	}
 	for name := range o.template.query() {
 		o.names[name] = claim{-1, false}
@@ -69,12 +48,12 @@ func New(loaded *schema.Operation) *Operation {
 		o.claims(i)
 	}
 	for i := range o.parameters { // what has a name of its own comes before members
-		if p := &o.parameters[i]; p.In == InQuery && !p.spread() {
+		if p := &o.parameters[i]; p.In == InQuery && !p.Spread() {
 			o.names[p.Name] = claim{i, false}
 		}
 	}
 	if d.Body != nil {
-		o.bodies = newContents(loaded, d.Body.Contents)
+		o.bodies = body.New(loaded, d.Body.Contents)
 	}
 	o.declareAnswers(d)
 	return o
@@ -83,72 +62,22 @@ func New(loaded *schema.Operation) *Operation {
 // Schemas gives the schemas that the operation was made of.
 func (o *Operation) Schemas() *schema.Operation { return o.schemas }
 
-func newParameter(loaded *schema.Operation, declared *program.Parameter) parameter {
-	p := parameter{Parameter: declared, key: declared.Name, schema: loaded.Schema(declared.Schema)}
-	if p.In == InHeader {
-		p.key = strings.ToLower(p.Name)
-	}
-	if p.Media != "" {
-		p.media, _ = media.Parse(p.Media)
-		return p
-	}
-	p.writing = newWriting(declared)
-	types := shape.Types(p.schema)
-	p.readings = readings(types)
-	if p.Style == "deepObject" {
-		p.readings = []reading{members}
-	}
-	if slices.Contains(p.readings, members) {
-		p.members = map[string]bool{}
-		for _, name := range shape.Properties(p.schema) {
-			member, _ := shape.Property(p.schema, name)
-			p.members[name] = only(shape.Types(member), program.Sequence)
-		}
-	}
-	return p
-}
-
-// readings lists how values of some types can be read.
-func readings(types program.Types) (list3 []reading) {
-	const scalar = program.Boolean | program.Integral | program.Numeric | program.Textual
-	if types&scalar != 0 || types&(program.Sequence|program.Mapping) == 0 {
-		list3 = append(list3, single)
-	}
-	if types&program.Sequence != 0 {
-		list3 = append(list3, list)
-	}
-	if types&program.Mapping != 0 {
-		list3 = append(list3, members)
-	}
-	return list3
-}
-
-// only reports whether a set of types has one of some and, null aside, no others.
-func only(types, some program.Types) bool {
-	return types&some != 0 && types&^(some|program.Nullary) == 0
-}
-
-// spread reports whether the parameter has no name of its own in the query, but those of its members.
-func (p *parameter) spread() bool {
-	return p.writing.exploded && len(p.readings) == 1 && p.readings[0] == members && (p.In == InQuery || p.In == InCookie) || p.Style == "deepObject"
-}
-
 // claims notes which names of the query are members of a parameter.
 func (o *Operation) claims(i int) {
 	p := &o.parameters[i]
 	switch {
-	case p.In == inQueryString:
+	case p.In == style.InQueryString:
 		o.whole = i
-	case p.In != InQuery || p.Media != "":
+	case p.In != InQuery || p.Parameter.Media != "":
 	case p.Style == "deepObject":
 		o.deep[p.Name] = i
-	case p.writing.exploded && p.members != nil:
-		for name := range p.members {
+	case p.Writing.Exploded && p.Members != nil:
+		for name := range p.Members {
 			if _, taken := o.names[name]; !taken {
 				o.names[name] = claim{i, true}
 			}
 		}
-		if p.spread() && o.open < 0 && admits(p.schema, len(p.members)) {
+		if p.Spread() && o.open < 0 && admits(p.Schema, len(p.Members)) {
 			o.open = i
 		}
 	}

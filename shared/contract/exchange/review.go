@@ -3,7 +3,9 @@ package exchange
 import (
 	"strings"
 
+	"sluice/shared/contract/exchange/body"
 	"sluice/shared/contract/exchange/media"
+	"sluice/shared/contract/exchange/style"
 	"sluice/shared/contract/schema"
 	"sluice/shared/contract/schema/program"
 	"sluice/shared/contract/schema/shape"
@@ -24,9 +26,9 @@ func Review(loaded *schema.Operation) []Remark {
 	for i := range o.parameters {
 		o.reviewParameter(&o.parameters[i], add)
 	}
-	contents := func(declared []program.Content, body bool) {
+	contents := func(declared []program.Content, taken bool) {
 		for i := range declared {
-			reviewContent(loaded, &declared[i], body, add)
+			reviewContent(loaded, &declared[i], taken, add)
 		}
 	}
 	if d.Body != nil {
@@ -35,21 +37,21 @@ func Review(loaded *schema.Operation) []Remark {
 	for i := range d.Responses {
 		contents(d.Responses[i].Contents, false)
 		for k := range d.Responses[i].Headers {
-			h := newParameter(loaded, &d.Responses[i].Headers[k])
+			h := style.New(loaded, &d.Responses[i].Headers[k])
 			o.reviewParameter(&h, add)
 		}
 	}
 	return list
 }
 
-func (o *Operation) reviewParameter(p *parameter, add func(string, uint32, string)) {
+func (o *Operation) reviewParameter(p *style.Parameter, add func(string, uint32, string)) {
 	name := clip(p.Name)
 	if p.In == InPath && !o.template.has(p.Name) {
 		add("parameter-not-in-path", p.Element, "the path has no {"+name+"}: the parameter is not looked at")
 	}
-	if p.Media != "" {
-		if !p.media.JSON() && p.media.Main != "text" {
-			add("media-type-not-enforced", p.Element, "the parameter "+name+" is of "+clip(p.Media)+", which is not looked into")
+	if p.Parameter.Media != "" {
+		if !p.Media.JSON() && p.Media.Main != "text" {
+			add("media-type-not-enforced", p.Element, "the parameter "+name+" is of "+clip(p.Parameter.Media)+", which is not looked into")
 		}
 		return
 	}
@@ -58,7 +60,7 @@ func (o *Operation) reviewParameter(p *parameter, add func(string, uint32, strin
 	if !strings.Contains(styles[p.In], " "+p.Style+" ") {
 		add("style-not-enforced", p.Element, "the parameter "+name+" is in "+p.In+", which has no style "+clip(p.Style)+": it is read as comma-separated text")
 	}
-	if p.Style == "deepObject" && shape.Types(p.schema)&program.Mapping == 0 {
+	if p.Style == "deepObject" && shape.Types(p.Schema)&program.Mapping == 0 {
 		add("style-not-enforced", p.Element, "the parameter "+name+" has the style deepObject, and no object as its schema: it can never be sent")
 	}
 	if nested(p) {
@@ -67,37 +69,37 @@ func (o *Operation) reviewParameter(p *parameter, add func(string, uint32, strin
 }
 
 // nested reports whether a value of the parameter would have to hold objects that its style cannot write.
-func nested(p *parameter) bool {
+func nested(p *style.Parameter) bool {
 	if p.Style == "deepObject" {
 		return false
 	}
-	for name := range p.members {
-		member, _ := shape.Property(p.schema, name)
-		if only(shape.Types(member), program.Mapping) {
+	for name := range p.Members {
+		member, _ := shape.Property(p.Schema, name)
+		if style.Only(shape.Types(member), program.Mapping) {
 			return true
 		}
 	}
-	item, ok := shape.Item(p.schema, 0)
-	return ok && len(p.readings) == 1 && p.readings[0] == list && only(shape.Types(item), program.Mapping|program.Sequence)
+	item, ok := shape.Item(p.Schema, 0)
+	return ok && len(p.Readings) == 1 && p.Readings[0] == style.List && style.Only(shape.Types(item), program.Mapping|program.Sequence)
 }
 
-func reviewContent(loaded *schema.Operation, declared *program.Content, body bool, add func(string, uint32, string)) {
+func reviewContent(loaded *schema.Operation, declared *program.Content, taken bool, add func(string, uint32, string)) {
 	name := clip(declared.Media)
 	t, ok := media.Parse(declared.Media)
-	switch kind := kindOf(t); {
+	switch kind := body.KindOf(t); {
 	case !ok:
 		add("media-type-not-enforced", declared.Element, "there is no media type "+name+": no body is of it")
-	case kind == unread && t.Main != "*" && !loaded.Schema(declared.Schema).Free():
+	case kind == body.Unread && t.Main != "*" && !loaded.Schema(declared.Schema).Free():
 		add("media-type-not-enforced", declared.Element, "bodies of "+name+" are not looked into: the schema is not enforced")
-	case kind == otherBody && !loaded.Schema(declared.Schema).Free():
+	case kind == body.Mixed && !loaded.Schema(declared.Schema).Free():
 		add("media-type-not-enforced", declared.Element, "parts of "+name+" have no names: only that the parts are whole is enforced")
-	case body && (kind == formBody || kind == partsBody):
-		c := newContents(loaded, []program.Content{*declared})
-		if c[0].open {
+	case taken && (kind == body.Form || kind == body.Parts):
+		c := body.New(loaded, []program.Content{*declared})
+		if c[0].Open {
 			add("encoding-not-enforced", declared.Element, "an object among the fields of "+name+" has the style form, exploded: nothing tells its members "+
 				"from fields, and the schema is not enforced")
 		}
-	case !body && kind != jsonBody && t.Main != "*" && !loaded.Schema(declared.Schema).Free():
+	case !taken && kind != body.JSON && t.Main != "*" && !loaded.Schema(declared.Schema).Free():
 		add("media-type-not-enforced", declared.Element, "answers of "+name+" are not looked into: the schema is not enforced")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"sluice/shared/contract/exchange/style"
 	"sluice/shared/contract/exchange/urlencoded"
 )
 
@@ -40,9 +41,6 @@ func (w *work) status() int {
 	return notAcceptable
 }
 
-// nobody are the occurrences of a parameter that is not there.
-func nobody() span { return span{-1, -1, 0} }
-
 func (w *work) path(r *Request) {
 	for i := range w.op.parameters {
 		p := &w.op.parameters[i]
@@ -57,13 +55,13 @@ func (w *work) path(r *Request) {
 			continue
 		}
 		w.values = append(w.values[:0], text)
-		if r.Decoded && p.writing.encoded {
+		if r.Decoded {
 			plain := *p
-			plain.writing.encoded = false
-			w.take(&plain, w.values, nobody())
+			plain.Writing = p.Writing.Plain()
+			w.take(&plain, w.values, nil)
 			continue
 		}
-		w.take(p, w.values, nobody())
+		w.take(p, w.values, nil)
 	}
 }
 
@@ -75,16 +73,17 @@ func (t *template) has(name string) bool {
 // query judges the query: first each pair finds its parameter, then each parameter is judged.
 func (w *work) query(r *Request) {
 	parameters := w.op.parameters
-	w.restart(2 * len(parameters)) // of each its own name, then those of its members
+	w.names.Restart(2 * len(parameters)) // of each its own name, then those of its members
 	if w.op.whole >= 0 {
-		if r.Query != "" {
-			w.take(&parameters[w.op.whole], []string{r.Query}, nobody())
-		} else if parameters[w.op.whole].Required {
-			w.fault(Fault{InQuery, parameters[w.op.whole].Name, "", Missing, "a query"})
+		if p := &parameters[w.op.whole]; r.Query != "" {
+			w.values = append(w.values[:0], r.Query)
+			w.take(p, w.values, nil)
+		} else if p.Required {
+			w.fault(Fault{InQuery, p.Name, "", Missing, "a query"})
 		}
 	}
 	if !w.pairs(r.Query) {
-		w.fault(Fault{InQuery, "", "", Limit, "fewer parameters"})
+		w.fault(Fault{InQuery, "", "", style.Limit, "fewer parameters"})
 		return
 	}
 	for i := range parameters {
@@ -95,32 +94,33 @@ func (w *work) query(r *Request) {
 }
 
 // named judges a parameter whose values were found by their names.
-func (w *work) named(p *parameter, i int) {
-	own, spread := w.heads[i], w.heads[len(w.op.parameters)+i]
-	if own.count == 0 && spread.count == 0 {
+func (w *work) named(p *style.Parameter, i int) {
+	members := len(w.op.parameters) + i
+	if w.names.Count(i) == 0 && w.names.Count(members) == 0 {
 		if p.Required {
 			w.fault(Fault{p.In, p.Name, "", Missing, "the parameter"})
 		}
 		return
 	}
-	w.take(p, w.of(i), spread)
+	w.take(p, w.names.Values(i), w.names.Members(members))
 }
+
+// maxPairs is how many pairs of a query are looked at.
+const maxPairs = 10_000
 
 // pairs sorts the pairs of a query by parameter. False if there are too many.
 func (w *work) pairs(query string) bool {
-	count := 0
-	for rest := query; ; {
+	for count, rest := 0, query; ; count++ {
 		raw, value, _, next, more := urlencoded.Next(rest)
 		if !more {
 			return true
 		}
-		rest = next
-		if count++; count > maxPairs {
+		if rest = next; count == maxPairs {
 			return false
 		}
 		name, ok := urlencoded.Decode(raw, true)
 		if !ok || !utf8.ValidString(name) {
-			w.fault(Fault{InQuery, "", "", Encoding, "names in " + encodingExpected})
+			w.fault(Fault{InQuery, "", "", style.Encoding, "names in percent-encoded UTF-8"})
 			continue
 		}
 		c, known := w.op.owner(name)
@@ -129,9 +129,9 @@ func (w *work) pairs(query string) bool {
 			w.fault(Fault{InQuery, name, "", Undeclared, "a parameter of the operation"})
 		case c.parameter < 0:
 		case c.member:
-			w.keep(len(w.op.parameters)+c.parameter, occurrence{name: name, value: value})
+			w.names.Keep(len(w.op.parameters)+c.parameter, style.Member{Name: name, Value: value})
 		default:
-			w.keep(c.parameter, occurrence{value: value})
+			w.names.Keep(c.parameter, style.Member{Value: value})
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (w *work) headers(r *Request) {
 		if p.In != InHeader {
 			continue
 		}
-		values := r.Headers[p.key]
+		values := r.Headers[p.Key]
 		if len(values) == 0 {
 			if p.Required {
 				w.fault(Fault{InHeader, p.Name, "", Missing, "the header"})
@@ -154,25 +154,25 @@ func (w *work) headers(r *Request) {
 }
 
 // header judges a header that is there, of a call or a part.
-func (w *work) header(p *parameter, values []string) {
+func (w *work) header(p *style.Parameter, values []string) {
 	w.values = w.values[:0]
 	for _, v := range values {
 		w.values = append(w.values, strings.Trim(v, " \t"))
 	}
-	w.take(p, w.values, nobody())
+	w.take(p, w.values, nil)
 }
 
 func (w *work) cookies(r *Request) {
 	parameters := w.op.parameters
-	if !slices.ContainsFunc(parameters, func(p parameter) bool { return p.In == InCookie }) {
+	if !slices.ContainsFunc(parameters, func(p style.Parameter) bool { return p.In == InCookie }) {
 		return
 	}
-	w.restart(2 * len(parameters))
+	w.names.Restart(2 * len(parameters))
 	for _, line := range r.Cookies {
 		for one := range strings.SplitSeq(line, ";") {
 			name, value, ok := strings.Cut(strings.Trim(one, " \t"), "=")
 			if ok && !w.cookie(name, value) {
-				w.fault(Fault{InCookie, "", "", Limit, "fewer cookies"})
+				w.fault(Fault{InCookie, "", "", style.Limit, "fewer cookies"})
 				return
 			}
 		}
@@ -192,8 +192,8 @@ func (w *work) cookie(name, value string) bool {
 		if p.In != InCookie {
 			continue
 		}
-		if _, member := p.members[name]; member && p.writing.exploded && name != p.Name {
-			if !w.keep(len(w.op.parameters)+i, occurrence{name: name, value: value}) {
+		if _, member := p.Members[name]; member && p.Writing.Exploded && name != p.Name {
+			if !w.names.Keep(len(w.op.parameters)+i, style.Member{Name: name, Value: value}) {
 				return false
 			}
 		}
@@ -203,10 +203,10 @@ func (w *work) cookie(name, value string) bool {
 		rest, more := value, false
 		for again := true; again; again = more {
 			one := rest
-			if more = false; p.writing.exploded && p.Style == "form" && slices.Contains(p.readings, list) {
+			if more = false; p.Writing.Exploded && p.Style == "form" && slices.Contains(p.Readings, style.List) {
 				one, rest, more = strings.Cut(rest, "&"+p.Name+"=")
 			}
-			if !w.keep(i, occurrence{value: one}) {
+			if !w.names.Keep(i, style.Member{Value: one}) {
 				return false
 			}
 		}

@@ -137,3 +137,17 @@ func quality(s string) int {
 	}
 	return q
 }
+
+// List names types for people.
+func List(types []Type) string {
+	const most = 10
+	var names []string
+	for i, t := range types {
+		if i == most {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, t.String())
+	}
+	return strings.Join(names, " or ")
+}
