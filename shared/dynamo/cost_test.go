@@ -1,6 +1,8 @@
 package dynamo_test
 
 import (
+	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -82,5 +84,25 @@ func TestCostsAreThoseOfTheTableInThePackageComment(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, spent); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestACounterOf64InstancesIsWrittenWithOneUnit(t *testing.T) {
+	last := 0.0
+	table, _ := engine.Table(t, dynamo.WithObserver(func(_ string, _, writes float64) { last = writes }))
+	id := "0b9f6c1e-8d3a-4c52-9a57-3f1d2e4b5a60"
+	period := &counter.QuotaReset{Period: "2026-11-23", Units: 1 << 40, Risk: 1 << 30, Ahead: &counter.Ahead{Of: "2026-11-24", Units: 1 << 40, Fresh: true}}
+	for place := range counter.Own {
+		names := counter.NamesOf(fmt.Sprint(place))
+		s := counter.Step{ID: names.Next(time.Now()), Place: place, Expires: time.Now(), RateSet: &counter.RateSet{To: time.Now().UnixNano(), Below: math.MaxInt64}}
+		if place == 0 {
+			s.QuotaReset = period
+		}
+		if _, applied, err := table.ApplyLimit(t.Context(), id, s); err != nil || !applied {
+			t.Fatal(applied, err)
+		}
+	}
+	if last != 1 {
+		t.Errorf("the last write consumed %v units", last)
 	}
 }
