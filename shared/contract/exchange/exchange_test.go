@@ -8,6 +8,7 @@ import (
 	"sluice/shared/contract/exchange"
 	"sluice/shared/contract/schema"
 	"sluice/shared/contract/schema/compile"
+	"sluice/shared/contract/schema/program"
 )
 
 // loaded compiles a document and loads its first operation.
@@ -62,3 +63,23 @@ func request(in, sent string) *exchange.Request {
 }
 
 func mutated(s, old, new string) string { return strings.Replace(s, old, new, 1) }
+
+// pointers reads where the elements of a contract stand.
+func pointers(t testing.TB, made *compile.Compiled) *program.Elements {
+	t.Helper()
+	elements, err := program.DecodeElements(made.Elements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return elements
+}
+
+// marked lists the elements that are marked.
+func marked(marks schema.Marks, elements []string) (list []string) {
+	for i, at := range elements {
+		if marks.Has(i) {
+			list = append(list, at)
+		}
+	}
+	return list
+}

@@ -8,7 +8,6 @@ import (
 	"sluice/shared/contract/exchange/multipart"
 	"sluice/shared/contract/exchange/style"
 	"sluice/shared/contract/schema"
-	"sluice/shared/contract/schema/program"
 	"sluice/shared/contract/schema/tape"
 )
 
@@ -63,7 +62,7 @@ func content(f *property, p *multipart.Part) ([]byte, pieceKind, *schema.Fault) 
 		return refuse(MediaType, "a media type")
 	case given && f != nil && len(f.accepts) > 0 && !fits(f.accepts, t):
 		return refuse(MediaType, media.List(f.accepts))
-	case given && t.JSON() && !(p.File && f != nil && (f.types|f.item)&program.Textual != 0): // browsers name blobs as files
+	case given && t.JSON() && !(p.File && f != nil && f.textual()): // browsers name blobs as files
 		return p.Body, whole, nil
 	case t.Main == "text" && !p.File:
 		body, ok := charset(t, Text, p.Body)

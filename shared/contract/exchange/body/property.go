@@ -63,6 +63,11 @@ func (f *property) json(types program.Types) bool {
 	return types != 0 && types&^(program.Mapping|program.Sequence|program.Nullary) == 0
 }
 
+// textual reports whether a value, or an element if it is a list, can be a text.
+func (f *property) textual() bool {
+	return f.types&program.Textual != 0 || f.types&program.Sequence != 0 && f.item&program.Textual != 0
+}
+
 // reading says how a field with a style is read.
 func (f *property) reading(count int) style.Reading {
 	switch {

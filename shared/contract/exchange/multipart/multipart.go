@@ -161,7 +161,9 @@ func (p *Part) header(text string) error {
 		}
 		switch {
 		case n == "":
-			p.Named = p.Named && strings.EqualFold(kind, "form-data")
+			if !strings.EqualFold(kind, "form-data") {
+				p.Name, p.Named = "", false
+			}
 			return nil
 		case strings.EqualFold(n, "name"):
 			if p.Named {
