@@ -224,8 +224,8 @@ func (h *Holding) others(before, after counter.State, w *write) int64 {
 	return 0
 }
 
-// wait notes when to ask for a used-up quota again: at once if a unit may have come back, ever later if none does; and never
-// within the period if none is out.
+// wait notes when to ask for a used-up quota again: ever later, since units may come back. Those on lease do soonest; others do
+// if calls that they were charged for have gone.
 func (h *Holding) wait(s counter.State) {
 	if !h.terms.bindsQuota() || s.Used < h.terms.quota.most {
 		h.pace.wait, h.pace.recheck = 0, 0
@@ -234,11 +234,11 @@ func (h *Holding) wait(s counter.State) {
 		}
 		return
 	}
-	if s.Risk <= 0 {
-		h.pace.recheck = math.MaxInt64
-		return
+	longest := int64(trusted)
+	if s.Risk > 0 {
+		longest = int64(30 * time.Second)
 	}
-	h.pace.wait = min(max(int64(time.Second), 2*h.pace.wait), int64(30*time.Second))
+	h.pace.wait = min(max(int64(time.Second), 2*h.pace.wait), longest)
 	h.pace.recheck = h.seen + h.pace.wait
 }
 
