@@ -149,3 +149,17 @@ func (f format) read(v *value.Value) (time.Time, bool) {
 	at = at.UTC()
 	return at, err == nil && (f.zoned || at.Format(f.layout) == v.Text)
 }
+
+// Date writes a time in one of the ways that Convert knows by name; null for another name.
+func Date(name string, at time.Time) *value.Value {
+	to, ok := formats()[name]
+	switch {
+	case !ok:
+		return &value.Value{}
+	case to.unit == int64(time.Second):
+		return value.Digits(strconv.FormatInt(at.Unix(), 10))
+	case to.unit > 0:
+		return value.Digits(strconv.FormatInt(at.UnixMilli(), 10))
+	}
+	return value.Text(at.UTC().Format(to.layout))
+}
