@@ -86,12 +86,14 @@ func nested(p *style.Parameter) bool {
 func reviewContent(loaded *schema.Operation, declared *program.Content, taken bool, add func(string, uint32, string)) {
 	name := clip(declared.Media)
 	t, ok := media.Parse(declared.Media)
+	s := loaded.Schema(declared.Schema)
+	trivial := s.Free() || style.Only(shape.Types(s), program.Textual) // every body is a text
 	switch kind := body.KindOf(t); {
 	case !ok:
 		add("media-type-not-enforced", declared.Element, "there is no media type "+name+": no body is of it")
-	case kind == body.Unread && t.Main != "*" && !loaded.Schema(declared.Schema).Free():
+	case kind == body.Unread && t.Main != "*" && !trivial:
 		add("media-type-not-enforced", declared.Element, "bodies of "+name+" are not looked into: the schema is not enforced")
-	case kind == body.Mixed && !loaded.Schema(declared.Schema).Free():
+	case kind == body.Mixed && !s.Free():
 		add("media-type-not-enforced", declared.Element, "parts of "+name+" have no names: only that the parts are whole is enforced")
 	case taken && (kind == body.Form || kind == body.Parts):
 		c := body.New(loaded, []program.Content{*declared})
@@ -99,7 +101,7 @@ func reviewContent(loaded *schema.Operation, declared *program.Content, taken bo
 			add("encoding-not-enforced", declared.Element, "an object among the fields of "+name+" has the style form, exploded: nothing tells its members "+
 				"from fields, and the schema is not enforced")
 		}
-	case !taken && kind != body.JSON && t.Main != "*" && !loaded.Schema(declared.Schema).Free():
+	case !taken && kind != body.JSON && t.Main != "*" && !trivial:
 		add("media-type-not-enforced", declared.Element, "answers of "+name+" are not looked into: the schema is not enforced")
 	}
 }

@@ -186,11 +186,15 @@ func (w *work) cookies(r *Request) {
 
 // cookie gives a cookie to the parameters that it belongs to. In style form an exploded list may also stand in one
 // cookie, "a=1&a=2". False if there are too many.
-func (w *work) cookie(name, value string) bool {
+func (w *work) cookie(raw, value string) bool {
 	for i := range w.op.parameters {
 		p := &w.op.parameters[i]
 		if p.In != InCookie {
 			continue
+		}
+		name, ok := p.Writing.Decode(raw)
+		if !ok {
+			name = raw
 		}
 		if _, member := p.Members[name]; member && p.Writing.Exploded && name != p.Name {
 			if !w.names.Keep(len(w.op.parameters)+i, style.Member{Name: name, Value: value}) {
