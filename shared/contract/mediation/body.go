@@ -196,7 +196,7 @@ func (b *body) failure(err error) *Failure {
 	case errors.Is(err, value.ErrTooLarge):
 		return &Failure{Fault: b.of, Large: true, Detail: "the body is too large once it is changed"}
 	case errors.As(err, &query) && !query.Exhausted:
-		return &Failure{Fault: b.of, Detail: query.Detail}
+		return &Failure{Fault: b.of, Detail: query.Detail, Reason: query.Message}
 	}
 	return &Failure{Fault: OfDeclaration, Detail: err.Error()}
 }

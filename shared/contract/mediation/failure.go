@@ -21,6 +21,7 @@ type Failure struct {
 	Step    string // as in a Trace: "headers", "body"
 	Pointer string // RFC 6901 into the body, or "" for the whole
 	Detail  string // may be told to the caller if Fault is OfCaller; never holds a value of the body or a secret
+	Reason  string // what jq says of it: may hold parts of the body, and is for whoever wrote the program, in a Trace
 	Large   bool   // it is the size that is amiss
 	Media   bool   // it is the media type or the coding that is amiss
 }

@@ -163,7 +163,7 @@ func rewrite(t *contract.Template, p *Parts) *Failure {
 			}
 			s.WriteString(literal)
 		}
-		if made := s.String(); n > 0 && len(segment.Texts) > 1 && (made == "." || made == ".." || made == "" || strings.ContainsFunc(made, control)) {
+		if len(segment.Texts) > 1 && !harmless(s.String()) {
 			return &Failure{Fault: OfCaller, Detail: "a value of the path is not allowed there"}
 		}
 		b.WriteByte('/')
@@ -171,4 +171,18 @@ func rewrite(t *contract.Template, p *Parts) *Failure {
 	}
 	p.Path = b.String()
 	return nil
+}
+
+// harmless reports whether a segment with values in it stays one, even for a server that decodes slashes before it looks for
+// steps up.
+func harmless(segment string) bool {
+	if segment == "" || strings.ContainsFunc(segment, control) {
+		return false
+	}
+	for part := range strings.FieldsFuncSeq(segment, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if part == "." || part == ".." {
+			return false
+		}
+	}
+	return true
 }

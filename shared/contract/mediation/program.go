@@ -95,13 +95,13 @@ func (p *Program) Authentication() *authentication.Declaration { return p.authen
 
 // Request gives the request that the upstream takes. The error is a *Failure, or the context's.
 func (p *Program) Request(ctx context.Context, parts Parts) (Parts, error) {
-	return p.run(ctx, p.sides(parts.Operation).request, parts)
+	return p.run(ctx, p.sides(parts.Operation).request, parts, nil)
 }
 
 // Response gives the answer that the contract promises. Parts have the request's operation and values. The error is a
 // *Failure, or the context's.
 func (p *Program) Response(ctx context.Context, parts Parts) (Parts, error) {
-	return p.run(ctx, p.sides(parts.Operation).response, parts)
+	return p.run(ctx, p.sides(parts.Operation).response, parts, nil)
 }
 
 func (p *Program) sides(operation string) rule {
@@ -111,7 +111,10 @@ func (p *Program) sides(operation string) rule {
 	return rule{p.request, p.response}
 }
 
-func (p *Program) run(ctx context.Context, s side, parts Parts) (Parts, error) {
+// observer sees the parts before a step, and gives what is to see them, or the failure, after it.
+type observer func(step string, before *Parts) func(after *Parts, f *Failure)
+
+func (p *Program) run(ctx context.Context, s side, parts Parts, see observer) (Parts, error) {
 	if len(s) == 0 {
 		return parts, nil
 	}
@@ -120,11 +123,21 @@ func (p *Program) run(ctx context.Context, s side, parts Parts) (Parts, error) {
 		if err := ctx.Err(); err != nil {
 			return Parts{}, err
 		}
-		if f := step.do(ctx, &parts); f != nil {
+		var seen func(*Parts, *Failure)
+		if see != nil {
+			seen = see(step.name, &parts)
+		}
+		f := step.do(ctx, &parts)
+		if f != nil {
+			f.Step = step.name
+		}
+		if seen != nil {
+			seen(&parts, f)
+		}
+		if f != nil {
 			if err := ctx.Err(); err != nil {
 				return Parts{}, err
 			}
-			f.Step = step.name
 			return Parts{}, f
 		}
 	}

@@ -202,7 +202,7 @@ func TestAnEndedContextEndsTheTest(t *testing.T) {
 	l, _ := lens.Compile(orders(), "")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.Check(ctx, lens.Subject{}, lens.Options{Values: 10}); !errors.Is(err, context.Canceled) {
+	if _, err := l.Check(ctx, subject(t), lens.Options{Values: 10}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
