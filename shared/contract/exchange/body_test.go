@@ -16,9 +16,9 @@ const account = `{type: object, required: [name], additionalProperties: false, p
 	split: {type: array, items: {type: integer}}, deep: {type: object, additionalProperties: false, properties: {a: {type: integer}}},
 	list: {type: array, items: {type: integer}}, either: {oneOf: [{type: string}, {type: object, required: [x]}]}, secret: {type: string, readOnly: true},
 	photo: {type: string, format: binary}, photos: {type: array, items: {type: string, format: binary}}, small: {type: string, maxLength: 3},
-	headed: {type: string}}}`
+	headed: {type: string}, both: {type: [string, array], items: {type: integer}}}}`
 
-const encoding = `{split: {style: form, explode: false}, deep: {style: deepObject}, list: {contentType: application/json},
+const encoding = `{split: {style: form, explode: false}, deep: {style: deepObject}, list: {contentType: application/json}, both: {style: form},
 	photo: {contentType: "image/png, image/jpeg"}, headed: {headers: {X-Size: {required: true, schema: {type: integer}}}}}`
 
 // bodies is an operation that takes an account in many forms, and other bodies.
@@ -80,6 +80,8 @@ func TestBodies(t *testing.T) {
 		"a broken encoding of a value in a form":         {form, "name=%z", []string{"/name encoding"}},
 		"a charset that a form cannot have":              {form + "; charset=iso-8859-1", "name=a", []string{" contentType"}},
 		"parts are fields":                               {"", part("name", "", "abc") + part("age", "", "x"), []string{"/age type"}},
+		"a style that splits a part does not decode it":  {"", part("name", "", "a") + part("split", "", "1,%32"), []string{"/split/1 type"}},
+		"a style takes a value or a list":                {form, "name=a&both=1&both=x", []string{"/both/1 type"}},
 		"parts are not decoded":                          {"", part("name", "", "%41++"), nil},
 		"a part that is only read":                       {"", part("name", "", "a") + part("secret", "", "b"), []string{"/secret readOnly"}},
 		"a list in parts comes again":                    {"", part("name", "", "a") + part("ids", "", "1") + part("ids", "", "x"), []string{"/ids/1 type"}},
@@ -130,5 +132,12 @@ func TestAFormWhoseFieldsCannotBeToldIsNotJudged(t *testing.T) {
 		if got.OK() != ok {
 			t.Errorf("%s: %v", body, got.Faults)
 		}
+	}
+}
+
+func TestBytesAreNoNumber(t *testing.T) {
+	op := operation(t, `{openapi: 3.1.0, paths: {/: {post: {requestBody: {content: {application/octet-stream: {schema: {type: integer}}}}}}}}`)
+	if got := told(op.Validate(&exchange.Request{Path: []string{""}, Body: []byte("1")}, exchange.Options{})); len(got) != 1 || got[0] != " type" {
+		t.Errorf("%q", got)
 	}
 }

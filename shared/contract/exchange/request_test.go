@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/shared/contract/exchange"
+	"sluice/shared/contract/schema"
 )
 
 // search has parameters of many forms.
@@ -25,7 +26,7 @@ const search = `{openapi: 3.1.0, paths: {"/shops/{shop}/items/{id}.{format}": {g
 	{name: maybe, in: query, schema: {type: [integer, "null"]}},
 	{name: where, in: query, style: deepObject, schema: {type: object, additionalProperties: false, properties: {
 		from: {type: integer}, tags: {type: array, items: {type: string}}, list: {type: array, items: {type: object, properties: {a: {type: integer}}}},
-		in: {type: object, properties: {city: {type: string}, to: {type: integer}}}, deep: {}}}},
+		in: {type: object, properties: {city: {type: string}, to: {type: integer}}}, deep: {}, listed: {type: [array, integer], maxItems: 0}}}},
 	{name: json, in: query, content: {application/json: {schema: {type: object, required: [a], properties: {a: {type: integer}}}}}},
 	{name: plain, in: query, content: {text/plain: {schema: {maxLength: 2}}}},
 	{name: url, in: query, allowReserved: true, schema: {type: string, format: uri}},
@@ -109,6 +110,13 @@ func TestRequests(t *testing.T) {
 		"a list in a header may have spaces":             {exchange.Request{Headers: header("x-list", " 1 , 2")}, nil},
 		"a list in a header may have several lines":      {exchange.Request{Headers: header("x-list", "1,2", "x")}, []string{"header:X-List/2 type"}},
 		"a header is not decoded":                        {exchange.Request{Headers: header("x-raw", "a%20b+c")}, nil},
+		"a variable takes at least one character":        {exchange.Request{Path: []string{"shops", "a", "items", ".5.json"}}, []string{"path:id type"}},
+		"text in a parameter must be UTF-8":              {exchange.Request{Query: "plain=%ff"}, []string{"query:plain encoding"}},
+		"a deep object is no list":                       {exchange.Request{Query: "where[]=1"}, []string{"query:where style"}},
+		"nothing follows empty brackets":                 {exchange.Request{Query: "where[tags][][x]=1"}, []string{"query:where style"}},
+		"text between brackets is refused":               {exchange.Request{Query: "where[from]x]=1"}, []string{"query:where style"}},
+		"empty brackets make a list of one":              {exchange.Request{Query: "where[listed][]=1"}, []string{"query:where/listed maxItems"}},
+		"a header's white space is none of its value":    {exchange.Request{Headers: header("x-count", " 5 ")}, nil},
 		"a cookie is found among others":                 {exchange.Request{Cookies: []string{"a=b; session=c", "d=e"}}, []string{"cookie:session minLength"}},
 		"a cookie is decoded":                            {exchange.Request{Cookies: []string{"session=%41"}}, []string{"cookie:session minLength"}},
 		"a cookie twice is refused":                      {exchange.Request{Cookies: []string{"session=aa", "session=bb"}}, []string{"cookie:session duplicate"}},
@@ -130,4 +138,53 @@ func TestRequests(t *testing.T) {
 
 func header(name string, values ...string) map[string][]string {
 	return map[string][]string{name: values}
+}
+
+// TestParametersAlone: what one parameter takes, by its fields.
+func TestParametersAlone(t *testing.T) {
+	const rgb = `schema: {type: object, properties: {R: {type: integer}}}`
+	for name, c := range map[string]struct {
+		in, fields, sent string
+		told             []string
+	}{
+		"a plus in a path is a plus":                      {"path", `schema: {const: a+b c}`, "a+b%20c", nil},
+		"a plus in a cookie is a plus":                    {"cookie", `schema: {const: a+b c}`, "color=a+b%20c", nil},
+		"an object lacks a value":                         {"query", `explode: false, ` + rgb, "color=R,100,G", []string{"query:color style"}},
+		"an object has a name twice":                      {"query", `explode: false, ` + rgb, "color=R,100,R,200", []string{"query:color/R duplicate"}},
+		"an exploded object without a member's value":     {"path", `explode: true, ` + rgb, "R", []string{"path:color style"}},
+		"a label without its dot":                         {"path", `style: label, schema: {}`, "blue", []string{"path:color style"}},
+		"a matrix of another name":                        {"path", `style: matrix, schema: {}`, ";colour=blue", []string{"path:color style"}},
+		"an object that declares nothing takes all names": {"query", `schema: {type: object, maxProperties: 1}`, "x=1&y=2", []string{"query:color maxProperties"}},
+		"an object that says so takes all names":          {"query", `schema: {type: object, properties: {a: {}}, additionalProperties: {type: integer}}`, "x=y", []string{"query:color/x type"}},
+		"an object takes the names that it declares":      {"query", `schema: {type: object, properties: {a: {}}}`, "a=1&x=y", []string{"query:x undeclared"}},
+		"a cookie as it is, is one element":               {"cookie", `style: cookie, explode: true, schema: {type: array, maxItems: 1}`, "color=a&color=b", nil},
+		"a cookie that is not exploded is one value":      {"cookie", `explode: false, schema: {type: array, maxItems: 1}`, "color=a&color=b", nil},
+		"members that are not exploded are no cookies":    {"cookie", `explode: false, ` + rgb, "R=x", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			op := operation(t, parameter("/a/{color}", "name: color, in: "+c.in+", "+c.fields))
+			if diff := cmp.Diff(c.told, told(op.Validate(request(c.in, c.sent), exchange.Options{RefuseQuery: true}))); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestASegmentThatIsDecodedIsNotDecodedAgain(t *testing.T) {
+	op := operation(t, parameter("/a/{color}", "name: color, in: path, schema: {const: '%41,b'}"))
+	r := request("path", "%41,b")
+	if got := op.Validate(r, exchange.Options{}); got.OK() {
+		t.Error("it is not decoded")
+	}
+	r.Decoded = true
+	if got := op.Validate(r, exchange.Options{}); !got.OK() {
+		t.Errorf("%+v", got.Faults)
+	}
+}
+
+func TestNothingIsStrippedFromParameters(t *testing.T) {
+	op := operation(t, parameter("/a/{x}", "name: color, in: query, content: {application/json: {schema: {type: object, properties: {a: {}}, additionalProperties: false}}}"))
+	if got := op.Validate(request("query", `color={"b":1}`), exchange.Options{Values: schema.Options{Strip: true}}); got.OK() {
+		t.Error("it is accepted")
+	}
 }

@@ -63,7 +63,7 @@ func TestAnAcceptHeaderChooses(t *testing.T) {
 	for header, want := range map[string]int{
 		"": 0, "*/*": 0, "text/csv": 1, "text/csv;q=0.1": 1, "text/*;q=0.5, */*;q=0.1": 1, "text/csv;q=0": -1, "*/*, application/json;q=0": 1,
 		"application/json;q=0.4, text/csv;q=0.41": 1, "image/png": 2, "image/png;q=0": -1, "video/x": -1, "text/csv;q=2, nothing": 0, "a\"b,c": 0,
-		`x/y;a=",", text/csv`: 1, "application/json;q=0.5, text/csv;q=0.500": 0, "video/x, , text/csv": 1,
+		`x/y;a=",", text/csv`: 1, "application/json;q=0.5, text/csv;q=0.500": 0, "video/x, , text/csv": 1, "text/csv;q=1.5, image/*;q=0.1": 2,
 	} {
 		if got, ok := media.Accepted(header, offers); got != want && ok || ok != (want >= 0) {
 			t.Errorf("%q: %d, %v", header, got, ok)

@@ -40,7 +40,7 @@ func TestEncodingIsUndoneOnce(t *testing.T) {
 			t.Errorf("%q: %q, %v", text, got, ok)
 		}
 	}
-	if got, _ := urlencoded.Decode("a+%2B", false); got != "a++" {
+	if got, _ := urlencoded.Decode("a+%2B+", false); got != "a+++" {
 		t.Errorf("without plus: %q", got)
 	}
 	for _, text := range []string{"%", "%4", "a%4g", "%%41", "%-1"} {
