@@ -25,6 +25,11 @@
 //
 // A body without bytes is no body, unless its content type is a text, a form or bytes. What has no content type is of
 // application/octet-stream. The most specific media type that is declared rules.
+//
+// Nothing is stored for it beside the pages of package schema, which describe the operation in full: to prepare one takes 6
+// µs and 2.6 kB on average over 900 real operations. Of one run, on two cores shared with others: a call with six
+// parameters and 1 kB of JSON takes 22 µs and 10 allocations, one with a form 17 µs and 20, one in parts 26 to 32 µs and 50,
+// one without a body 5 µs and 8.
 package exchange
 
 import (

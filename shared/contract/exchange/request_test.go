@@ -49,6 +49,7 @@ func TestRequests(t *testing.T) {
 		"a path is decoded once":                         {exchange.Request{Path: []string{"shops", "%2541bcdefgh", "items", "1.json"}}, nil},
 		"a path is not a form: + is no space":            {exchange.Request{Path: []string{"shops", "a+b", "items", "1.json"}}, nil},
 		"a literal of a path may be encoded":             {exchange.Request{Path: []string{"shops", "a", "items", "1%2ejson"}}, nil},
+		"another encoded character is not the literal":   {exchange.Request{Path: []string{"shops", "a", "items", "1%2cjson"}}, []string{"path:id required", "path:format required"}},
 		"a path with a broken encoding is refused":       {exchange.Request{Path: []string{"shops", "%4", "items", "1.json"}}, []string{"path:shop encoding"}},
 		"a path that is not UTF-8 is refused":            {exchange.Request{Path: []string{"shops", "%ff", "items", "1.json"}}, []string{"path:shop encoding"}},
 		"a path of other segments lacks the variables":   {exchange.Request{Path: []string{"shops"}}, []string{"path:shop required", "path:id required", "path:format required"}},
