@@ -141,6 +141,35 @@ func TestWhatADeclarationDoesBesideTheBodyIsItsOwnFault(t *testing.T) {
 	}
 }
 
+func TestEdits(t *testing.T) {
+	p := compile(t, `{"request":{"headers":[{"op":"rename","name":"a","to":"b"},{"op":"default","name":"c","value":"new"},{"op":"append","name":"c","value":"more"},{"op":"rename","name":"none","to":"d"}]}}`)
+	got, err := p.Request(t.Context(), mediation.Parts{Header: http.Header{"A": {"1", "2"}, "B": {"0"}, "C": {"old"}}})
+	if d := cmp.Diff(http.Header{"B": {"0", "1", "2"}, "C": {"old", "more"}}, got.Header); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	p = compile(t, `{"request":{"headers":[{"op":"set","name":"a","value":"{x}"}]}}`)
+	_, err = p.Request(t.Context(), mediation.Parts{Values: map[string]string{"x": "1\r\nHost: evil"}})
+	var f *mediation.Failure
+	if !errors.As(err, &f) || f.Status() != 400 {
+		t.Error(err)
+	}
+}
+
+func TestALargeBodyIsNotRead(t *testing.T) {
+	d, _ := mediation.Parse([]byte(`{"request":{"body":{"read":{},"write":{},"jq":"1"}}}`))
+	p, faults := mediation.Compile(d, mediation.Limits{BodyBytes: 10})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for body, status := range map[string]int{`"12345678"`: 0, `"123456789"`: 413} {
+		_, err := p.Request(t.Context(), mediation.Parts{Body: []byte(body)})
+		var f *mediation.Failure
+		if errors.As(err, &f) != (status > 0) || f != nil && f.Status() != status {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
 func TestAValueOfThePathChangesNoSegment(t *testing.T) {
 	p := compile(t, `{"request":{"path":{"from":"/a/{x}","to":"/b/{x}/c"}}}`)
 	for path, want := range map[string]string{"/a/x": "/b/x/c", "/a/..": "", "/a/.": "", "/a/%2e%2E": "", "/a/%2F..": "", "/a/x%5C..": "", "/a/..x%2F": "/b/..x%2F/c", "/a/%00": "", "/a/": "/a/", "/a/x/y": "/a/x/y", "/a/é%20": "/b/%C3%A9%20/c", "/a/%zz": "/a/%zz"} {

@@ -74,6 +74,7 @@ func TestSignaturesAreThoseOfTheSDK(t *testing.T) {
 		for _, n := range rapid.SliceOfN(rapid.StringMatching(`[a-zA-Z0-9 ~é/=]{1,5}`), 0, 4).Draw(t, "names") {
 			query.Add(n, rapid.StringMatching(`[a-z +&%*/é]{0,5}`).Draw(t, "value"))
 		}
+		query["twice"] = rapid.SliceOfN(rapid.StringMatching(`[a-c]`), 0, 3).Draw(t, "twice")
 		body := []byte(rapid.StringN(0, 20, -1).Draw(t, "body"))
 		session := rapid.SampledFrom([]string{"", "SESSION"}).Draw(t, "session")
 		at := time.Unix(rapid.Int64Range(1e9, 2e9).Draw(t, "at"), 0)

@@ -188,6 +188,15 @@ func TestTheOldContractMustAcceptEveryMappedAnswer(t *testing.T) {
 	}
 }
 
+func TestTheNewContractMustAcceptEveryMappedRequest(t *testing.T) {
+	l, _ := lens.Compile(lens.Pair{Up: []mapping.Operation{{Op: mapping.Rename, Path: "/a", Name: "b"}}}, "")
+	report, err := l.Check(t.Context(), lens.Subject{OldRequest: known(map[string]value.Kind{"": value.Object, "/a": value.Number}),
+		NewRequest: known(map[string]value.Kind{"": value.Object, "/b": value.String})}, lens.Options{Values: 2000, Seed: 3})
+	if err != nil || len(report.Counterexamples) != 1 || report.Counterexamples[0].Law != lens.UpAccepted || report.Counterexamples[0].Input.String() != `{"a":0}` {
+		t.Error(report, err)
+	}
+}
+
 func TestALensThatCannotBeInvertibleIsRefused(t *testing.T) {
 	_, faults := lens.Compile(lens.Pair{Invertible: true, Up: []mapping.Operation{{Op: mapping.Default, Path: "/a", Value: []byte("1")}, {Op: mapping.Drop, Path: "/b"}}}, "/lens")
 	if len(faults) != 1 || faults[0].Pointer != "/lens/up/1" {

@@ -65,6 +65,7 @@ func TestOperations(t *testing.T) {
 		"a date as seconds":                            {`[{"op":"convert","path":"","type":"date","format":"date-time","result":"unix"}]`, `"1970-01-01T01:00:01+01:00"`, `1`},
 		"milliseconds as a date":                       {`[{"op":"convert","path":"","type":"date","format":"unix-ms","result":"date-time"}]`, `1500`, `"1970-01-01T00:00:01.5Z"`},
 		"a date that does not exist is a fault":        {`[{"op":"convert","path":"","type":"date","format":"date","result":"unix"}]`, `"2023-02-29"`, ``},
+		"a date of another day of the week is a fault": {`[{"op":"convert","path":"","type":"date","format":"http-date","result":"unix"}]`, `"Tue, 01 Jan 2024 00:00:00 GMT"`, ``},
 		"a date that is a number is a fault":           {`[{"op":"convert","path":"","type":"date","format":"date","result":"unix"}]`, `20230228`, ``},
 		"replace by a table":                           {`[{"op":"replace","path":"/*","values":{"a":"b"}}]`, `["a","b",1]`, `["b","b",1]`},
 		"wrap in an array and an object":               {`[{"op":"wrap","path":"/a"},{"op":"wrap","path":"","name":"data"}]`, `{"a":1}`, `{"data":{"a":[1]}}`},

@@ -43,6 +43,7 @@ func TestReading(t *testing.T) {
 		"an entity that nobody declared":        {`<R>&nbsp;</R>`, ``},
 		"another root is refused":               {`<S/>`, ``},
 		"an element that is not ended":          {`<R><a></R>`, ``},
+		"an end of another element":             {`<R><a></b></R>`, ``},
 		"an end in the middle":                  {`<R><a>`, ``},
 		"something behind the root":             {`<R/><R/>`, ``},
 		"text before it":                        {`x<R/>`, ``},
