@@ -2,7 +2,9 @@ package limit
 
 import (
 	"math"
+	"slices"
 	"sluice/shared/limit/counter"
+	"strings"
 	"time"
 
 	"sluice/shared/catalog"
@@ -131,21 +133,42 @@ func (h *Holding) Denies(claim *decision.Claim, cost int64, now time.Time) bool 
 
 // agree takes over the terms of a call. Units that were taken under others stay where they are: they were charged.
 func (h *Holding) agree(claim *decision.Claim) error {
-	h.claim.Outage, h.claim.Overdraft = claim.Outage, claim.Overdraft
+	h.claim.Outage, h.claim.Overdraft = outageOf(claim.Outage), claim.Overdraft
 	if h.claim.Counter != "" && h.terms.same(claim.Limits) {
 		return nil
 	}
-	t, err := termsOf(claim.Limits)
+	t, err := termsOf(keptLimits(claim.Limits))
 	if err != nil {
 		return err
 	}
 	if h.terms.countsQuota() && t.quota.most < h.terms.quota.most { // what a larger plan has leased is not for a smaller one
 		h.units.n, h.units.aside = 0, h.units.aside+h.units.n
 	}
-	h.claim, h.terms, h.foreign = *claim, t, foreign{}
+	h.claim, h.terms, h.foreign = decision.Claim{Counter: strings.Clone(claim.Counter), Limits: t.limits, Outage: h.claim.Outage, Overdraft: claim.Overdraft}, t, foreign{}
 	h.changes++
 	h.rates = [2]batch{} // of another rate
 	return nil
+}
+
+// keptLimits copies limits that are kept for longer than the decision they came with: their texts are parts of its text, all
+// of which would be kept with them.
+func keptLimits(limits []decision.Limit) []decision.Limit {
+	kept := slices.Clone(limits)
+	for i := range kept {
+		l := &kept[i]
+		l.Kind, l.Name, l.Period = decision.LimitKind(strings.Clone(string(l.Kind))), strings.Clone(l.Name), catalog.Period(strings.Clone(string(l.Period)))
+	}
+	return kept
+}
+
+// outageOf gives the choice as our own text, for the same reason.
+func outageOf(o catalog.Outage) catalog.Outage {
+	for _, known := range [...]catalog.Outage{catalog.OutageClosed, catalog.OutageLease, catalog.OutageOpen} {
+		if o == known {
+			return known
+		}
+	}
+	return ""
 }
 
 // lapse forgets what may no longer be spent. While the store is away, a rate's units on hand stay good: they were charged, and
@@ -160,6 +183,9 @@ func (h *Holding) lapse(at int64) {
 	}
 	if at >= h.units.until {
 		h.units = lot{}
+	}
+	if at >= h.outage.until {
+		h.outage.debt = 0
 	}
 }
 

@@ -16,6 +16,7 @@ type outage struct {
 	next  int64 // no call asks the store before
 	spent int64 // units of the overdraft that were spent in this outage
 	debt  int64 // units to be charged once the store is back
+	until int64 // when the period is over that they belong to, and they with it
 	tat   int64 // of this instance's own bucket, which stands in for the store's
 }
 
@@ -58,6 +59,7 @@ func (h *Holding) overdraw(cost int64, now time.Time) Answer {
 	a := Answer{Outcome: Admitted, Limits: h.terms.standings(h.terms.at(h.state, h.hand(), now, h.options.Skew), 0, now)}
 	if h.terms.countsQuota() { // a bucket refills in any case
 		o.debt, a.debt = o.debt+cost, cost
+		o.until = h.terms.quota.look(now, h.options.Skew).end.Add(-h.options.Skew).UnixNano()
 	}
 	return a
 }

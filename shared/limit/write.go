@@ -84,7 +84,11 @@ func (h *Holding) again(at int64) bool {
 	if !h.lost {
 		return false
 	}
-	if h.pending.worthwhile(at, h.units.until) {
+	until := h.units.until
+	if h.pending.debt > 0 {
+		until = h.outage.until
+	}
+	if h.pending.worthwhile(at, until) {
 		return true
 	}
 	h.dropped, h.pending, h.lost = h.pending, nil, false
@@ -96,7 +100,9 @@ func (w *write) worthwhile(at, until int64) bool {
 	switch {
 	case w.back:
 		return !w.step.Shared() && at < until
-	case w.debt > 0, w.grant.hand.quota > 0 && at < w.grant.until.UnixNano():
+	case w.debt > 0:
+		return at < until
+	case w.grant.hand.quota > 0 && at < w.grant.until.UnixNano():
 		return true
 	}
 	return at < w.at+int64(lifetime)
@@ -113,7 +119,7 @@ func (h *Holding) Told(after counter.State, applied bool, now time.Time) []Cross
 	w, before := h.pending, h.state
 	h.pending, h.lost = nil, false
 	h.state, h.seen = after, now.UnixNano()
-	h.outage = outage{debt: h.outage.debt}
+	h.outage = outage{debt: h.outage.debt, until: h.outage.until}
 	h.look()
 	if w == nil {
 		h.wait(after)
@@ -132,7 +138,7 @@ func (h *Holding) Told(after counter.State, applied bool, now time.Time) []Cross
 		return nil
 	}
 	h.seat.head, h.dropped = w.step.ID, nil
-	h.outage.debt -= w.debt
+	h.outage.debt = max(0, h.outage.debt-w.debt)
 	h.gain(w)
 	if !w.back {
 		h.pace.wrote(w.at, max(w.grant.hand.rate, w.grant.hand.quota), h.others(before, after, w), after.Seen)

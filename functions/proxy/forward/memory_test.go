@@ -36,6 +36,9 @@ func TestNothingThatIsRememberedKeepsAWholeDecision(t *testing.T) {
 		out := r.get(func(d *decision.Decision) {
 			d.Target.API, d.Target.Version = catalog.APIID(fmt.Sprint("api-", n)), catalog.VersionID(fmt.Sprint("v", n))
 			d.Target.Upstream = catalog.Upstream{URL: fmt.Sprintf("http://upstream-%d.example/base", n), Cache: &catalog.Cache{}, Breaker: &catalog.Breaker{}}
+			d.Claims = []decision.Claim{{Counter: fmt.Sprint("sub-", n), Outage: catalog.OutageOpen, Limits: []decision.Limit{
+				{Kind: decision.RateLimit, Name: fmt.Sprint("rate-", n), Requests: 100, Seconds: 1, Burst: 100},
+				{Kind: decision.QuotaLimit, Name: fmt.Sprint("quota-", n), Requests: 100, Period: catalog.Day}}}}
 			d.Caller.Scopes = []string{strings.Repeat("x", size)}
 		})
 		if out.StatusCode != 200 {

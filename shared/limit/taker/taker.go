@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -376,6 +377,7 @@ func (t *Taker) account(counter string) *account {
 		return a
 	}
 	a := t.known[1][counter]
+	counter = strings.Clone(counter) // it is part of a decision, which would be kept with it
 	if a == nil {
 		a = &account{counter: counter, holding: limit.NewHolding(t.options)}
 	}

@@ -13,6 +13,7 @@ const (
 	Quota    Rule = "more than the quota"
 	Rate     Rule = "more than the rate"
 	Waste    Rule = "less than 99 % of the quota"
+	Settled  Rule = "the store counts otherwise"
 	Disorder Rule = "the log is out of order"
 )
 

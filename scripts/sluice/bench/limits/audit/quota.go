@@ -54,18 +54,19 @@ type tally struct {
 
 // count is what became of the calls of one period.
 type count struct {
-	start, end  int64
-	admitted    int64
-	excused     int64 // charged here and spent elsewhere, as the package comment has it
-	doubted     int64 // perhaps charged here, which an instance cannot tell
-	told, when  int64 // no longer doubted, since its instance learnt of it
-	open        int64 // doubted when the last call was refused
-	early, late int64 // admitted within the skew behind the start, and before the end
-	refused     bool  // the last call was
-	most        int64 // in force for it
-	cost        int64 // of it
-	at          int64
-	call        uint64
+	start, end int64
+	admitted   int64
+	excused    int64 // charged here and spent elsewhere, as the package comment has it
+	doubted    int64 // perhaps charged here, which an instance cannot tell
+	told, when int64 // no longer doubted, since its instance learnt of it
+	open       int64 // doubted when the last call was refused
+	lent       int64 // that may be admitted beyond the quota
+	late       int64 // admitted within the skew before the end
+	refused    bool  // the last call was
+	most       int64 // in force for it
+	cost       int64 // of it
+	at         int64
+	call       uint64
 }
 
 // tally takes an entry of a counter with a quota.
@@ -134,10 +135,25 @@ func (a *Auditor) Doubt(at int64, item, terms int, units int64) {
 	}
 }
 
+// Lend takes that units more than the quota may be admitted in the present period: the overdrafts of an outage.
+func (a *Auditor) Lend(at int64, item, terms int, units int64) {
+	t := &a.terms[terms]
+	a.turn(&a.counters[item], t, at, 2*int64(a.rules.Skew)).here.lent += units
+}
+
+// Settle holds what the store has counted in the present period, once everybody has told it, against the log.
+func (a *Auditor) Settle(at int64, item, terms int, used int64) {
+	c := &a.counters[item]
+	if p := a.turn(c, &a.terms[terms], at, 2*int64(a.rules.Skew)).here; p.admitted != used {
+		a.fault(Violation{Rule: Settled, At: at, Counter: c.name, Detail: fmt.Sprintf(
+			"%d used, with %d admitted since %s", used, p.admitted, stamp(p.start))})
+	}
+}
+
 // count takes an admitted entry of the present period.
 func (a *Auditor) count(c *counter, q *tally, t *terms, e Entry, near int64) {
 	h := &q.here
-	if h.admitted+e.Cost > t.most {
+	if h.admitted+e.Cost > t.most+h.lent {
 		a.found.Over += e.Cost
 		a.fault(Violation{Rule: Quota, At: e.At, Call: e.Call, Counter: c.name, Detail: fmt.Sprintf(
 			"unit %d of %d since %s", h.admitted+e.Cost, t.most, stamp(h.start))})

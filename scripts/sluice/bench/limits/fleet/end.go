@@ -42,9 +42,34 @@ func (w *world) strike(k kind) {
 		w.stop(w.instances[place])
 	default:
 		w.store.down = w.now + int64(w.random.ExpFloat64()*float64(w.Faults.OutageFor))
+		w.lend()
 		w.trace("the store is away until %s", time.Unix(0, w.store.down).UTC())
 	}
 	w.plague(k)
+}
+
+// lend tells the audit what may pass in an outage.
+func (w *world) lend() {
+	for i, c := range w.Counters {
+		if c.Overdraft > 0 {
+			w.audit.Lend(w.now, i, w.claims[i][0].terms, int64(c.Overdraft*len(w.instances)))
+		}
+	}
+}
+
+// settleAll stops every instance, with a store that answers, and holds what it has counted against the log.
+func (w *world) settleAll() {
+	w.store.down = 0
+	w.now = w.last + int64(2*time.Second) // not the next day
+	for _, i := range w.instances {
+		i.leaving = true
+		w.thaw(i)
+		w.leave(i)
+	}
+	w.run()
+	for i := range w.Counters {
+		w.audit.Settle(w.last, i, w.claims[i][0].terms, w.store.items[i].state.Used)
+	}
 }
 
 // crashFlight ends the instance of a write.

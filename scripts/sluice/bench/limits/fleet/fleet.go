@@ -9,7 +9,7 @@
 //
 // The store does to a State what Step.Apply says, at one instant between request and answer. It is slow at times, takes
 // 1,000 writes a second of one item, has outages, and loses requests and answers. It knows a repeated step as the real one
-// does (shared/dynamo): by the last step of its instance, in one of 32 places of the item.
+// does (shared/dynamo): by the last step of its instance, in a place of the item that is its own.
 //
 // What becomes of each call is told to an audit.Auditor, with the true time.
 package fleet
@@ -38,6 +38,7 @@ type Config struct {
 	Clocks   Clocks
 	Parts    Parts
 	Rules    audit.Rules
+	Settle   bool                                       // in the end everything is stopped, and the store must have counted what passed
 	Trace    func(at int64, format string, args ...any) // told of all that happens; may be nil
 }
 
@@ -55,6 +56,8 @@ type Counter struct {
 	Plans  [][]decision.Limit
 	Every  time.Duration // how long a plan is in force, then comes the next; each instance learns of it within a second
 	Outage catalog.Outage
+
+	Overdraft int // of each instance and outage, where Outage is open
 }
 
 // Kind is a kind of call: which counters it takes from, and what it costs.
@@ -153,13 +156,20 @@ func Run(c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	w.run()
+	if c.Settle {
+		w.settleAll()
+	}
+	w.result.Findings = w.audit.Finish(w.last)
+	return w.result, w.err
+}
+
+func (w *world) run() {
 	for w.events.len() > 0 && w.err == nil {
 		e := w.events.pop()
 		w.now = e.at
 		w.happen(e)
 	}
-	w.result.Findings = w.audit.Finish(w.last)
-	return w.result, w.err
 }
 
 // world is the state of a run.
@@ -200,7 +210,7 @@ func build(c Config) (*world, error) {
 			if err != nil {
 				return nil, err
 			}
-			plans = append(plans, claim{Claim: decision.Claim{Counter: counter.ID, Limits: limits, Outage: counter.Outage}, terms: terms, turn: -1})
+			plans = append(plans, claim{Claim: decision.Claim{Counter: counter.ID, Limits: limits, Outage: counter.Outage, Overdraft: counter.Overdraft}, terms: terms, turn: -1})
 		}
 		w.claims = append(w.claims, plans)
 	}

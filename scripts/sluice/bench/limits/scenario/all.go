@@ -26,6 +26,7 @@ func All() []Scenario {
 		{"several", "calls that cost more than one, of several counters each", 0, true, several},
 		{"plans", "the plan is changed again and again", 0, true, plans},
 		{"outage", "the store is away for seconds", 0, true, outage},
+		{"overdraft", "the store is away for seconds, and calls pass on an overdraft that is paid later", 0, true, overdraft},
 		{"rate", "more calls than the rate allows, from 1 a minute to 50,000 a second", 0, true, tightRate},
 		{"quota", "more calls than the quota allows, from 1 to 1,000,000,000", 0, true, tightQuota},
 		{"crashes", "instances end in the middle of their writes", 0, true, dying},
@@ -187,6 +188,16 @@ func outage(d *draw, c *fleet.Config) {
 	c.Traffic.Phases = []fleet.Phase{{From: -20 * time.Second, For: 90 * time.Second, PerSecond: d.asking(n, 60)}}
 	c.Faults = rough(d)
 	c.Faults.OutageEvery, c.Faults.OutageFor = 10*time.Second, time.Duration(d.between(200, 10_000))*time.Millisecond
+}
+
+// overdraft has nothing that ends an instance, so that in the end all that passed is counted.
+func overdraft(d *draw, c *fleet.Config) {
+	c.Shape.Instances, c.Shape.NoFreeze = d.one(1, 4, 16), d.IntN(2) == 0
+	c.Counters = one(quota(d.between(100, 200_000), catalog.Day, 0))
+	c.Counters[0].Outage, c.Counters[0].Overdraft = catalog.OutageOpen, d.between(1, 500)
+	c.Traffic.Phases = []fleet.Phase{{From: time.Hour, For: 90 * time.Second, PerSecond: d.asking(c.Counters[0].Plans[0][0].Requests, 60)}}
+	c.Faults = fleet.Faults{OutageEvery: 10 * time.Second, OutageFor: time.Duration(d.between(200, 10_000)) * time.Millisecond}
+	c.Settle = true
 }
 
 func tightRate(d *draw, c *fleet.Config) {
