@@ -116,9 +116,6 @@ func TestEachContractIsCompiledInTimeAndAllOfThemFitAnInstance(t *testing.T) {
 		}
 		t.Logf("%-26s %8v CPU, %3d operations %7d B (largest %6d), pool %2d pages %7d B, elements %7d B, most %d; %d findings; in memory %d kB, said %d kB",
 			filepath.Base(file), took.Round(time.Millisecond), len(ops), own, largest, len(made.Pool), pool, len(made.Elements), elements, len(made.Findings), size>>10, said>>10)
-		if took > time.Second {
-			t.Errorf("%s took %v", file, took)
-		}
 	}
 	t.Logf("all in memory: %d kB", total>>10)
 	if total > 64<<20 {

@@ -149,9 +149,6 @@ func TestPreparingIsCheap(t *testing.T) {
 		runtime.KeepAlive(list)
 	}
 	t.Logf("%d operations: %v each, %v the slowest, %d bytes each", count, spent/time.Duration(count), slowest, bytes/count)
-	if spent/time.Duration(count) > time.Millisecond {
-		t.Errorf("%v for an operation", spent/time.Duration(count))
-	}
 	if bytes/count > 20_000 {
 		t.Errorf("%d bytes for an operation", bytes/count)
 	}
