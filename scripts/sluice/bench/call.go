@@ -171,7 +171,7 @@ func counted(ctx context.Context, c *store.Counter, t load.Target, connections, 
 	if _, err := load.Run(ctx, t, connections, connections); err != nil {
 		return Operations{}, err
 	}
-	if err := wait(ctx, settle); err != nil {
+	if err := load.Wait(ctx, settle); err != nil {
 		return Operations{}, err
 	}
 	before := c.Use()
@@ -179,7 +179,7 @@ func counted(ctx context.Context, c *store.Counter, t load.Target, connections, 
 	if err != nil {
 		return Operations{}, err
 	}
-	if err := wait(ctx, settle); err != nil {
+	if err := load.Wait(ctx, settle); err != nil {
 		return Operations{}, err
 	}
 	if r.Failures == calls {
@@ -197,11 +197,11 @@ func (p *parts) withGaps(ctx context.Context, c *store.Counter, t load.Target) (
 			return nil, err
 		}
 		failures += r.Failures
-		if err := wait(ctx, p.Gap); err != nil {
+		if err := load.Wait(ctx, p.Gap); err != nil {
 			return nil, err
 		}
 	}
-	if err := wait(ctx, settle); err != nil {
+	if err := load.Wait(ctx, settle); err != nil {
 		return nil, err
 	}
 	o := operations(c.Use().Since(before), p.GapCalls, 1, failures)

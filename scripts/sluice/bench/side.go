@@ -135,7 +135,7 @@ func (s side) run(ctx context.Context, connections, requests int) (Cost, error) 
 	if err != nil {
 		return Cost{}, fmt.Errorf("%s: %w", s.name, err)
 	}
-	if err := wait(ctx, s.after); err != nil {
+	if err := load.Wait(ctx, s.after); err != nil {
 		return Cost{}, err
 	}
 	after, err := s.used(ctx)
@@ -151,14 +151,3 @@ func (s side) run(ctx context.Context, connections, requests int) (Cost, error) 
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/scripts/sluice/fault"
 	"sluice/scripts/sluice/local"
 	"sluice/scripts/sluice/soak/growth"
 	"sluice/shared/usage"
@@ -116,7 +117,7 @@ func (s *soak) goroutines(ctx context.Context, function string, oldest bool) (in
 		if err := syscall.Kill(pid, 0); err != nil {
 			break
 		}
-		if err := rest(ctx, 50*time.Millisecond); err != nil {
+		if err := fault.Sleep(ctx, 50*time.Millisecond); err != nil {
 			return -1, err
 		}
 	}
@@ -132,7 +133,7 @@ func (s *soak) drain(ctx context.Context) error {
 	const still, patience = 4, 90 * time.Second
 	began, same, last := time.Now(), 0, ""
 	for same < still && time.Since(began) < patience {
-		if err := rest(ctx, 2*time.Second); err != nil {
+		if err := fault.Sleep(ctx, 2*time.Second); err != nil {
 			return err
 		}
 		if err := s.read(ctx); err != nil {
@@ -144,7 +145,7 @@ func (s *soak) drain(ctx context.Context) error {
 		}
 	}
 	s.report.Drained = time.Since(began)
-	if err := rest(ctx, quiet); err != nil {
+	if err := fault.Sleep(ctx, quiet); err != nil {
 		return err
 	}
 	if err := s.look(ctx, &s.report.After, true); err != nil {

@@ -238,7 +238,7 @@ func (s *soak) warm(ctx context.Context) error {
 	warming, cancel := context.WithTimeout(ctx, max(5*time.Second, min(s.For/10, time.Minute)))
 	defer cancel()
 	s.drive(warming)
-	if err := rest(ctx, quiet); err != nil {
+	if err := fault.Sleep(ctx, quiet); err != nil {
 		return err
 	}
 	s.say("warm: %s", s.tallies())
@@ -298,15 +298,4 @@ func (s *soak) tallies() string {
 		sum.Turned, sum.Doubtful = sum.Turned+c.Turned, sum.Doubtful+c.Doubtful
 	}
 	return fmt.Sprintf("%d calls: %s", sum.Calls, sum)
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -54,7 +54,7 @@ func (s *soak) trouble(ctx context.Context) error {
 		}
 		changed := make(chan error, 1)
 		go func() { changed <- s.world.Change(ctx, &s.report.Changes) }()
-		over := rest(ctx, scene) != nil
+		over := fault.Sleep(ctx, scene) != nil
 		if err := <-changed; err != nil {
 			return err
 		}

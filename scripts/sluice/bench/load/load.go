@@ -111,7 +111,7 @@ func (w *worker) bounded(ctx context.Context) int {
 	defer cancel()
 	if w.conn == nil {
 		if err := w.dial(ctx); err != nil {
-			_ = wait(ctx, time.Millisecond) // a server that is not there must not be asked in a tight loop
+			_ = Wait(ctx, time.Millisecond) // a server that is not there must not be asked in a tight loop
 			return 0
 		}
 	}
@@ -123,7 +123,8 @@ func (w *worker) bounded(ctx context.Context) int {
 	return status
 }
 
-func wait(ctx context.Context, d time.Duration) error {
+// Wait waits for so long, or until the context ends; then its error is given.
+func Wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"sluice/scripts/sluice/fault"
 )
 
 const (
@@ -52,7 +54,7 @@ func (w *line) call(ctx context.Context, l *Lane, idempotency string) (took time
 	began := time.Now()
 	if w.conn == nil {
 		if err := w.dial(ctx); err != nil {
-			_ = rest(ctx, slowDown) // a server that is not there must not be asked in a tight loop
+			_ = fault.Sleep(ctx, slowDown) // a server that is not there must not be asked in a tight loop
 			return 0, answer{}
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/scripts/sluice/fault"
 	"sluice/shared/usage"
 )
 
@@ -125,7 +126,7 @@ func (l *Lane) drive(ctx context.Context, address string, n int, seen Upstream) 
 		if class := l.tell(a, took, "", seen); class == classRefused || class == classTurned || class == classDoubtful {
 			pace = max(pace, slowDown)
 		}
-		if pace > 0 && rest(ctx, pace) != nil {
+		if pace > 0 && fault.Sleep(ctx, pace) != nil {
 			return
 		}
 	}
@@ -147,20 +148,9 @@ func (l *Lane) driveKeyed(ctx context.Context, first *line, n int, seen Upstream
 		both.Wait()
 		took, a := first.call(context.WithoutCancel(ctx), l, key)
 		l.tell(a, took, key, seen)
-		if rest(ctx, l.Pace) != nil {
+		if fault.Sleep(ctx, l.Pace) != nil {
 			return
 		}
-	}
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 
